@@ -1,0 +1,217 @@
+"""The chain: the entries of a frame in, each stage's verdict applied, the entries of the next frame out.
+
+Pure but for what its stages were handed: no Kafka, no clock, no frame. The same chain runs fused in one agent, in
+pieces over many agents, in `penstock stage run` and in notebooks, and gives the same entries byte for byte, because
+each stage leaves a record as bytes (`Kept`) behind, whatever comes next.
+
+What becomes of a record whose stage raised:
+
+* an enricher (`Enrich`) never blocks: the record goes on, ``enrichments.errors`` names stage and code;
+* any other stage: the record stops as ``dead``; the caller writes its dead letter before it passes the entries on.
+  `UnreachableError` is not the record's fault: it leaves the chain, and the whole frame is tried again.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from msgspec import UNSET
+
+from penstock.agents import registry
+from penstock.model.component import Annotations, Apply, ApplyBatch, Enrich, Resources, StageConfig
+from penstock.model.errors import PenstockError, StageError, UnreachableError
+from penstock.model.record import Entry, Kept, Outcome, Record, Stub, record_id
+from penstock.model.verdict import Deny, Drop, Keep, Quarantine, Verdict
+
+
+@dataclass(slots=True)
+class Aside:
+    """A record that a stage quarantined, or that died in it: what a dead letter is made of."""
+
+    offset: int
+    id: str
+    stage: str
+    code: str
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class StageCount:
+    """What one stage did with one frame."""
+
+    records: int = 0
+    seconds: float = 0.0
+    outcomes: Counter[str] = field(default_factory=Counter)  # "kept", or "<outcome>:<code>"
+
+
+@dataclass(slots=True)
+class Result:
+    """The entries of the next frame, the records set aside, and the counts by stage."""
+
+    entries: list[Entry]
+    aside: list[Aside]
+    counts: dict[str, StageCount]
+
+
+class Chain:
+    """Stages in order.
+
+    Parameters
+    ----------
+    stages
+        Name and options of each stage.
+    resources
+        What stages may use.
+    """
+
+    def __init__(self, stages: Sequence[tuple[str, StageConfig]], resources: Resources) -> None:
+        self.names = [name for name, config in stages if config.enabled]
+        self._steps = [(name, *registry.build(name, config, resources)) for name, config in stages if config.enabled]
+
+    async def run(self, topic: str, partition: int, entries: Sequence[Entry]) -> Result:
+        """Run every stage over the entries of one frame of one raw partition.
+
+        Raises
+        ------
+        UnreachableError
+            A stage needs a server that does not answer now; nothing was changed that trying again would not redo.
+        """
+        result = Result([], [], {})
+        out: dict[int, Entry] = {index: entry for index, entry in enumerate(entries) if not _runs(entry)}
+        live = {
+            index: Record(_copy(entry), record_id(topic, partition, entry))
+            for index, entry in enumerate(entries)
+            if isinstance(entry, Kept) and _runs(entry)
+        }
+        for name, kind, function in self._steps:
+            if not live:
+                break
+            count = result.counts[name] = StageCount(records=len(live))
+            began = time.perf_counter()
+            stopped = await _step(name, kind, function, live, count)
+            for index, aside in stopped.items():
+                record = live.pop(index)
+                out[index] = Stub(
+                    record.entry.offset, record.timestamp, aside.outcome, name, aside.code, record.entry.origin
+                )
+                if aside.outcome in ("quarantined", "dead"):
+                    result.aside.append(aside)
+                count.outcomes[f"{aside.outcome}:{aside.code}"] += 1
+            count.outcomes["kept"] = len(live)
+            count.seconds = time.perf_counter() - began
+        out.update((index, record.entry) for index, record in live.items())
+        result.entries = [out[index] for index in range(len(entries))]
+        return result
+
+
+def _runs(entry: Entry) -> bool:
+    """Whether stages look at the entry: it is kept and no tombstone."""
+    return isinstance(entry, Kept) and entry.data is not None
+
+
+def _copy(entry: Kept) -> Kept:
+    """A copy to work on, so that trying the same frame again starts from the same entries."""
+    return Kept(
+        entry.offset,
+        entry.timestamp,
+        entry.data,
+        dict(entry.notes),
+        entry.key,
+        entry.headers,
+        entry.origin,
+        entry.claim,
+    )
+
+
+async def _step(name: str, kind: Any, function: Any, live: dict[int, Record], count: StageCount) -> dict[int, Aside]:
+    """Run one stage over the live records; what it stopped, by index."""
+    if kind is Enrich:
+        for record in live.values():
+            _enrich(name, function, record, count)
+        return {}
+    if kind is ApplyBatch:
+        verdicts = await _batch(name, function, list(live.values()))
+    else:
+        verdicts = [_apply(name, function, record) for record in live.values()]
+    stopped = {}
+    for (index, record), verdict in zip(live.items(), verdicts, strict=True):
+        aside = _settle(name, record, verdict)
+        if aside is not None:
+            stopped[index] = aside
+    return stopped
+
+
+def _enrich(name: str, function: Enrich, record: Record, count: StageCount) -> None:
+    try:
+        added = function(record.data)
+    except UnreachableError:
+        raise
+    except Exception as error:  # an enricher never blocks a record
+        code = error.code if isinstance(error, PenstockError) else type(error).__name__
+        count.outcomes[f"failed:{code}"] += 1
+        _merge(record, {"errors": {name: code}})
+    else:
+        if added:
+            _merge(record, added)
+
+
+def _merge(record: Record, added: Annotations) -> None:
+    for group, body in added.items():
+        name = f"enrichments.{group}"
+        before = record.entry.notes.get(name)
+        record.replace_note(name, body if before is None else {**orjson.loads(before), **body})
+
+
+def _apply(name: str, function: Apply, record: Record) -> Verdict | PenstockError:
+    try:
+        return function(record)
+    except UnreachableError:
+        raise
+    except PenstockError as error:
+        return error
+    except Exception as error:
+        return StageError(name, error)
+
+
+async def _batch(name: str, function: ApplyBatch, records: list[Record]) -> Sequence[Verdict | PenstockError]:
+    """Verdicts of a batch; where the batch raised, each record is tried alone, so that one cannot stop the others."""
+    try:
+        return await function(records)
+    except UnreachableError:
+        raise
+    except Exception as error:
+        if len(records) == 1:
+            return [error if isinstance(error, PenstockError) else StageError(name, error)]
+        return [(await _batch(name, function, [record]))[0] for record in records]
+
+
+def _settle(name: str, record: Record, verdict: Verdict | PenstockError) -> Aside | None:
+    """Apply a verdict to its record; what stops it, if anything does."""
+    match verdict:
+        case Keep():
+            _change(record, verdict)
+            return None
+        case Drop():
+            return Aside(record.entry.offset, record.id, name, verdict.code, "dropped")
+        case Deny():
+            return Aside(record.entry.offset, record.id, name, verdict.code, "denied")
+        case Quarantine():
+            return Aside(record.entry.offset, record.id, name, verdict.code, "quarantined")
+        case PenstockError():
+            return Aside(record.entry.offset, record.id, name, verdict.code, "dead", verdict.message)
+    raise TypeError(f"stage {name} gave {type(verdict).__name__} where a verdict is due")
+
+
+def _change(record: Record, keep: Keep) -> None:
+    if keep.data is not UNSET:
+        record.replace_data(keep.data)
+    for name, value in keep.notes.items():
+        record.replace_note(name, value)
+    if keep.key is not UNSET:
+        record.entry.key = keep.key
+    if keep.headers is not UNSET:
+        record.entry.headers = keep.headers

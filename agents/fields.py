@@ -1,0 +1,79 @@
+"""Finding fields in a record: dotted paths, list items by index (``tags.0``).
+
+>>> list(leaves({"user": {"ip": "8.8.8.8"}, "tags": ["a", None]}))
+[('user.ip', '8.8.8.8'), ('tags.0', 'a'), ('tags.1', None)]
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from penstock.model.component import FieldNames
+from penstock.model.record import Data
+
+
+def leaves(data: Data, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Path and value of everything in `data` that is neither an object nor a list, in the order of the record."""
+    stack: list[tuple[str, Any]] = [(prefix, data)]
+    while stack:  # a stack of our own: data may be nested deeper than Python's
+        path, value = stack.pop()
+        dot = f"{path}." if path else ""
+        if isinstance(value, dict):
+            stack += [(f"{dot}{key}", item) for key, item in reversed(value.items())]
+        elif isinstance(value, list):
+            stack += [(f"{dot}{index}", value[index]) for index in range(len(value) - 1, -1, -1)]
+        else:
+            yield path, value
+
+
+class Finder:
+    """Finds the fields that a stage was told to look at.
+
+    Parameters
+    ----------
+    names
+        ``ip`` is any field of that name at any depth (items of a list under that name as well), ``user.ip`` is that
+        path only.
+    """
+
+    def __init__(self, names: FieldNames) -> None:
+        self._names = frozenset(name.lower() for name in names if "." not in name)
+        self._paths = frozenset(name.lower() for name in names if "." in name)
+
+    def __call__(self, data: Data) -> list[tuple[str, Any]]:
+        """Path and value of each matching leaf, in the order of the record."""
+        found: list[tuple[str, Any]] = []
+        self._walk(data, "", False, found)
+        return found
+
+    def _walk(self, value: Any, path: str, wanted: bool, found: list[tuple[str, Any]]) -> None:
+        # recursion is bounded: the codec refuses data that is nested deeper than its parser goes
+        if isinstance(value, dict):
+            for key, item in value.items():
+                here = f"{path}.{key}" if path else key
+                lower = key.lower()
+                match = lower in self._names or (bool(self._paths) and here.lower() in self._paths)
+                if match or isinstance(item, (dict, list)):
+                    self._walk(item, here, match, found)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if wanted or isinstance(item, (dict, list)):
+                    self._walk(item, f"{path}.{index}", wanted, found)
+        elif wanted:
+            found.append((path, value))
+
+
+def labels(paths: list[str]) -> list[str]:
+    """The name each path goes by in an annotation: its last part, or the whole path where two would collide.
+
+    The last part of a list item is its list's name and index: ``ips.0``.
+
+    >>> labels(["user.ip", "ips.0"]), labels(["a.ip", "b.ip"])
+    (['ip', 'ips.0'], ['a.ip', 'b.ip'])
+    """
+    short = [_last(path) for path in paths]
+    return [name if short.count(name) == 1 else path for name, path in zip(short, paths, strict=True)]
+
+
+def _last(path: str) -> str:
+    parts = path.rsplit(".", 2)
+    return ".".join(parts[-2:]) if parts[-1].isdigit() and len(parts) > 1 else parts[-1]

@@ -1,0 +1,33 @@
+"""The stages by name (see `penstock.model.registry`)."""
+
+import inspect
+import typing
+from typing import Any
+
+from penstock.model.component import Apply, ApplyBatch, Enrich, Resources, StageConfig
+from penstock.model.errors import ConfigurationError
+from penstock.model.registry import Registry
+
+STAGES = Registry(
+    "penstock.agents",
+    "penstock.stages",
+    "stage",
+    skip=frozenset({"runtime", "recognizers", "strategies", "chain", "fields", "registry", "pipeline"}),
+)
+
+
+def configure(name: str, options: dict[str, Any]) -> StageConfig:
+    """The options of the stage called `name`, validated. Raises pydantic.ValidationError, ConfigurationError."""
+    config: StageConfig = STAGES.load(name).Config.model_validate(options)
+    return config
+
+
+def build(name: str, config: StageConfig, resources: Resources) -> tuple[Any, Enrich | Apply | ApplyBatch]:
+    """The kind of the stage (one of `Enrich`, `Apply`, `ApplyBatch`) and its function, compiled for `config`."""
+    module = STAGES.load(name)
+    kind = typing.get_type_hints(module.build).get("return")
+    if kind not in (Enrich, Apply, ApplyBatch):
+        raise ConfigurationError(f"build of the stage {name} must be annotated to return Enrich, Apply or ApplyBatch")
+    wants_resources = len(inspect.signature(module.build).parameters) > 1
+    function = module.build(config, resources) if wants_resources else module.build(config)
+    return kind, function

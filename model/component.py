@@ -1,0 +1,224 @@
+"""What a component promises: sources, stages and sinks, their configuration and the kinds of functions they build.
+
+A **stage** is a module ``agents/<family>/<name>.py`` with
+
+* a docstring whose first line is ``name: what it does`` and whose example a test runs,
+* ``class Config(StageConfig)``: its options,
+* ``def build(config: Config) -> Enrich`` (or ``Apply``, or ``ApplyBatch``), which may take a second argument
+  ``resources: Resources``,
+* optionally ``ALIASES`` (other names it goes by), ``ADDS_TEXT = True`` (it writes text that `redact` must see) and
+  ``GROUP`` (the enrichment group it writes, its name if absent).
+
+The return annotation of ``build`` tells the chain how to call it:
+
+==============  =======================================================================================
+`Enrich`        data in, annotations out (or None); a failure is noted in the record and never blocks it
+`Apply`         record in, verdict out; a failure makes a dead letter
+`ApplyBatch`    async, the records of a frame in, a verdict each out; for stages that need the network
+==============  =======================================================================================
+
+A **source** is ``connectors/sources/<name>.py`` with ``Config(SourceConfig)`` and ``build(config, resources) ->
+Source``; a **sink** is ``connectors/sinks/<name>.py`` with ``Config(SinkConfig)`` and ``build(config, resources) ->
+Sink``. The file name is the registry.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from penstock.model.record import Data, Entry, Headers, Record
+from penstock.model.verdict import Verdict
+
+Annotations: TypeAlias = dict[str, dict[str, Any]]
+"""Group of enrichments -> name -> body, as in ``{"geo": {"ip_geo": {…}}}``."""
+
+Enrich: TypeAlias = Callable[[Data], Annotations | None]
+Apply: TypeAlias = Callable[[Record], Verdict]
+ApplyBatch: TypeAlias = Callable[[Sequence[Record]], Awaitable[Sequence[Verdict]]]
+
+FieldNames: TypeAlias = tuple[str, ...]
+"""Names of fields: ``ip`` is any field of that name at any depth, ``user.ip`` that path."""
+
+
+class ComponentConfig(BaseModel):
+    """Base of every component's options: unknown keys are refused, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, validate_default=True)
+
+
+class StageConfig(ComponentConfig):
+    """Options every stage has."""
+
+    enabled: bool = Field(True, description="False leaves the stage out of the chain.")
+
+
+class SourceConfig(ComponentConfig):
+    """Options every source has."""
+
+    license: str | None = Field(None, description="SPDX id of what this source gives, where its records do not say.")
+    tenant: str | None = Field(None, description="Tenant of this source's records, where they do not say.")
+
+
+class SinkConfig(ComponentConfig):
+    """Options every sink has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a component may use of the world; handed in, so that a test can hand in its own.
+
+    Attributes
+    ----------
+    pipeline, tenant : str
+    environ : mapping
+        Environment variables: addresses, keys, tokens.
+    clock : callable
+        Seconds since the epoch.
+    options : mapping
+        What the pipeline file says once for all components (``license``, ``env``).
+    """
+
+    pipeline: str = "pipeline"
+    tenant: str = "default"
+    environ: Mapping[str, str] = field(default_factory=dict)
+    clock: Callable[[], float] = time.time
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SourceRecord(msgspec.Struct):
+    """What a source read.
+
+    Attributes
+    ----------
+    value : bytes or None
+        What the raw topic's codec expects; None deletes.
+    key : bytes or None
+        Records of one key stay in order.
+    timestamp : int or None
+        Milliseconds since the epoch; None is now.
+    id : str
+        Stable id where the source has one (``file:line``, a primary key), else empty.
+    headers : list
+        Kafka headers beside those that the runtime writes.
+    """
+
+    value: bytes | None
+    key: bytes | None = None
+    timestamp: int | None = None
+    id: str = ""
+    headers: Headers = []
+
+
+class Unreadable(msgspec.Struct):
+    """A part of a source that is no record (a ragged row, broken JSON): it goes to the dead letters as it was read."""
+
+    value: bytes
+    code: str
+    id: str = ""
+
+
+class Page(msgspec.Struct):
+    """Some records and the cursor behind them.
+
+    Attributes
+    ----------
+    records
+        In the order of the source.
+    cursor
+        JSON-able; handed back, `fetch` goes on behind these records.
+    done
+        Nothing more is there now.
+    """
+
+    records: list[SourceRecord | Unreadable]
+    cursor: Data
+    done: bool = False
+
+
+class Source(Protocol):
+    """Reads pages; keeps no state but what its cursor says."""
+
+    @property
+    def id(self) -> str:
+        """What is read, in words (a path, a table, an endpoint); never a secret."""
+        ...
+
+    async def fetch(self, cursor: Data | None) -> Page:
+        """Read on behind `cursor`; None starts at the beginning. Raises SourceError, or UnreachableError to be retried."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True):
+    """How far a reader of frames is in one raw partition: everything below `next` of `epoch` is done."""
+
+    epoch: int
+    next: int
+
+
+class Batch(msgspec.Struct):
+    """A contiguous range of one raw partition, as a sink gets it.
+
+    Attributes
+    ----------
+    stream : str
+        ``<pipeline>/<raw topic>/<partition>``.
+    topic, partition
+        The raw topic and the partition.
+    epoch, first, next : int
+        The range covers offsets `first` to `next` - 1 of this epoch without holes.
+    genesis : bool
+        The stream starts here: there is nothing before `first`.
+    entries : list
+        In order of offset.
+    """
+
+    stream: str
+    topic: str
+    partition: int
+    epoch: int
+    first: int
+    next: int
+    genesis: bool
+    entries: list[Entry]
+
+
+class Receipt(msgspec.Struct):
+    """What a sink says of a batch.
+
+    Attributes
+    ----------
+    written : int
+        Records the destination took.
+    head : bytes
+        What the runtime shall publish beside the data (the ledger's signed head); empty is nothing.
+    rejected : list of (offset, code)
+        Records the destination will never take: they go to the dead letters before the position moves.
+    """
+
+    written: int
+    head: bytes = b""
+    rejected: list[tuple[int, str]] = []
+
+
+class Sink(Protocol):
+    """Writes batches and remembers in the destination how far it is."""
+
+    async def position(self, stream: str) -> Position | None:
+        """How far `stream` is in the destination; None is never seen. Raises UnreachableError to be retried."""
+        ...
+
+    async def write(self, batch: Batch) -> Receipt:
+        """Write the batch and move the position, in one transaction where the destination has one.
+
+        A batch, or a part of one, that was written before changes nothing. Raises UnreachableError (wait and try
+        again), FencedError (another writer was here: ask for the position), RejectedError (the whole batch).
+        """
+        ...
+
+    async def close(self) -> None: ...
