@@ -1,0 +1,170 @@
+"""The Kafka cluster: one address and one set of credentials for every client in the product.
+
+Read from the environment, with the names that Kafka's own tools made usual:
+
+``KAFKA_BOOTSTRAP_SERVERS``   host:port, several separated by commas
+``KAFKA_SECURITY_PROTOCOL``   PLAINTEXT (default), SSL, SASL_PLAINTEXT, SASL_SSL
+``KAFKA_SASL_MECHANISM``      PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER
+``KAFKA_SASL_USERNAME``, ``KAFKA_SASL_PASSWORD`` or ``KAFKA_SASL_PASSWORD_FILE``
+``KAFKA_SASL_OAUTH_TOKEN`` or ``KAFKA_SASL_OAUTH_TOKEN_FILE`` (read anew at each authentication)
+``KAFKA_SSL_CAFILE``, ``KAFKA_SSL_CERTFILE``, ``KAFKA_SSL_KEYFILE``, ``KAFKA_SSL_PASSWORD``
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.abc import AbstractTokenProvider
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
+
+from penstock.model.errors import BrokerUnreachableError, ConfigurationError
+from penstock.topology.plan import LARGEST_MESSAGE
+
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+SESSION_SECONDS = 10.0
+HEARTBEAT_SECONDS = 2.0
+
+
+class _Token(AbstractTokenProvider):  # type: ignore[misc] # aiokafka ships no types
+    """An OAUTHBEARER token from the environment, or from a file that something else keeps fresh."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    async def token(self) -> str:
+        return await asyncio.to_thread(_secret, self._environ, "KAFKA_SASL_OAUTH_TOKEN")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where Kafka is, and how to speak to it."""
+
+    bootstrap: str
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def protocol(self) -> str:
+        found = self.environ.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT").upper()
+        if found not in PROTOCOLS:
+            raise ConfigurationError("KAFKA_SECURITY_PROTOCOL is unknown", hint=f"one of {', '.join(PROTOCOLS)}")
+        return found
+
+    @property
+    def mechanism(self) -> str:
+        found = self.environ.get("KAFKA_SASL_MECHANISM", "PLAIN").upper()
+        if found not in MECHANISMS:
+            raise ConfigurationError("KAFKA_SASL_MECHANISM is unknown", hint=f"one of {', '.join(MECHANISMS)}")
+        return found
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """The TLS context that the environment asks for, None for plain text."""
+        if not self.protocol.endswith("SSL"):
+            return None
+        files = {
+            name: self.environ.get(f"KAFKA_SSL_{name.upper()}") or None for name in ("cafile", "certfile", "keyfile")
+        }
+        try:
+            context: ssl.SSLContext = create_ssl_context(
+                **files, password=self.environ.get("KAFKA_SSL_PASSWORD") or None
+            )
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(
+                f"the TLS files cannot be used: {type(error).__name__}",
+                hint="check KAFKA_SSL_CAFILE, KAFKA_SSL_CERTFILE and KAFKA_SSL_KEYFILE",
+            ) from None
+        return context
+
+    def settings(self) -> dict[str, Any]:
+        """What every aiokafka client is given."""
+        settings: dict[str, Any] = {"bootstrap_servers": self.bootstrap, "security_protocol": self.protocol}
+        if self.protocol.endswith("SSL"):
+            settings["ssl_context"] = self.ssl_context()
+        if self.protocol.startswith("SASL"):
+            settings["sasl_mechanism"] = self.mechanism
+            if self.mechanism == "OAUTHBEARER":
+                settings["sasl_oauth_token_provider"] = _Token(self.environ)
+            else:
+                settings["sasl_plain_username"] = self.environ.get("KAFKA_SASL_USERNAME", "")
+                settings["sasl_plain_password"] = _secret(self.environ, "KAFKA_SASL_PASSWORD")
+        return settings
+
+    def faust_settings(self) -> dict[str, Any]:
+        """The same for a Faust app: ``broker`` and ``broker_credentials``."""
+        servers = ";".join(f"kafka://{server.strip()}" for server in self.bootstrap.split(","))
+        settings: dict[str, Any] = {"broker": servers}
+        if self.protocol.startswith("SASL") and self.mechanism == "OAUTHBEARER":
+            settings["broker_credentials"] = faust.OAuthCredentials(
+                oauth_cb=_Token(self.environ), ssl_context=self.ssl_context()
+            )
+        elif self.protocol.startswith("SASL"):
+            settings["broker_credentials"] = faust.SASLCredentials(
+                mechanism=self.mechanism,
+                username=self.environ.get("KAFKA_SASL_USERNAME", ""),
+                password=_secret(self.environ, "KAFKA_SASL_PASSWORD"),
+                ssl_context=self.ssl_context(),
+            )
+        elif self.protocol == "SSL":
+            settings["broker_credentials"] = faust.SSLCredentials(self.ssl_context())
+        return settings
+
+    def consumer(self, *topics: str, **options: Any) -> AIOKafkaConsumer:
+        """A consumer, not started; commits are made by hand."""
+        defaults = {
+            "enable_auto_commit": False,
+            "session_timeout_ms": int(SESSION_SECONDS * 1000),
+            "heartbeat_interval_ms": int(HEARTBEAT_SECONDS * 1000),
+            "max_partition_fetch_bytes": LARGEST_MESSAGE,
+        }
+        return AIOKafkaConsumer(*topics, **{**self.settings(), **defaults, **options})
+
+    def producer(self, **options: Any) -> AIOKafkaProducer:
+        """An idempotent producer that waits for all replicas, not started."""
+        defaults = {
+            "enable_idempotence": True,
+            "acks": "all",
+            "compression_type": "lz4",
+            "max_request_size": LARGEST_MESSAGE * 3,
+        }
+        return AIOKafkaProducer(**{**self.settings(), **defaults, **options})
+
+    @asynccontextmanager
+    async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+        """An admin client, started; raises BrokerUnreachableError where nothing answers."""
+        client = AIOKafkaAdminClient(**self.settings())
+        try:
+            await client.start()
+        except (KafkaError, OSError) as error:
+            await client.close()
+            raise self.unreachable(error) from None
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    def unreachable(self, error: BaseException) -> BrokerUnreachableError:
+        """The error that says that the broker does not answer."""
+        return BrokerUnreachableError(
+            "Kafka", self.bootstrap, variable="KAFKA_BOOTSTRAP_SERVERS", cause=type(error).__name__
+        )
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str:
+    """The secret in the variable `name`, or in the file that `name`_FILE names."""
+    if environ.get(name):
+        return environ[name]
+    path = environ.get(f"{name}_FILE")
+    if not path:
+        raise ConfigurationError(f"neither {name} nor {name}_FILE is set")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(f"{name}_FILE cannot be read: {type(error).__name__}") from None

@@ -1,0 +1,104 @@
+"""Making the topics of a plan, or refusing what stands in their place.
+
+Settings that matter for correctness (partitions, cleanup, message size) must be as planned; a topic that differs is
+refused, never changed: it may hold somebody's data.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from penstock.agents.runtime.cluster import Cluster
+from penstock.model.errors import TopicMismatchError, UnreachableError
+from penstock.topology.plan import Plan, Topic
+
+_TOPIC_EXISTS: Final = 36
+_CHECKED: Final = ("cleanup.policy", "max.message.bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting of a topic that is not as planned."""
+
+    topic: str
+    setting: str
+    found: str
+    wanted: str
+
+
+async def ensure(cluster: Cluster, plan: Plan, *, replication: int = -1) -> list[str]:
+    """Make the plan's topics that are missing; the names of those that were made.
+
+    Parameters
+    ----------
+    replication : int
+        Replicas of each; -1 takes the broker's default.
+
+    Raises
+    ------
+    TopicMismatchError
+        A topic exists with other partitions, cleanup policy or a smaller message size.
+    BrokerUnreachableError
+    """
+    async with cluster.admin() as admin:
+        there = set(await admin.list_topics())
+        missing = [topic for topic in plan.topics if topic.name not in there]
+        if missing:
+            await _create(admin, missing, replication)
+        await _wait_for_leaders(admin, plan.topics)
+        differences = await compare(admin, [topic for topic in plan.topics if topic.name in there])
+    if differences:
+        told = "; ".join(f"{d.topic}: {d.setting} is {d.found}, the plan needs {d.wanted}" for d in differences)
+        raise TopicMismatchError(told, hint="delete the topic, rename it in the pipeline file, or change the file")
+    return [topic.name for topic in missing]
+
+
+async def compare(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[Difference]:
+    """What differs between topics that exist and what the plan needs of them."""
+    if not topics:
+        return []
+    described = {t["topic"]: t for t in await admin.describe_topics([topic.name for topic in topics])}
+    configs = await _configs(admin, [topic.name for topic in topics])
+    found = []
+    for topic in topics:
+        partitions = len(described[topic.name]["partitions"])
+        if partitions != topic.partitions:
+            found.append(Difference(topic.name, "partitions", str(partitions), str(topic.partitions)))
+        for setting in _CHECKED:
+            wanted, actual = topic.config.get(setting), configs[topic.name].get(setting, "")
+            enough = setting == "max.message.bytes" and wanted and actual.isdigit() and int(actual) >= int(wanted)
+            if wanted and wanted != actual and not enough:
+                found.append(Difference(topic.name, setting, actual, wanted))
+    return found
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replication: int) -> None:
+    made = [NewTopic(t.name, t.partitions, replication, topic_configs=t.config) for t in topics]
+    response = await admin.create_topics(made)
+    for name, code, message in response.topic_errors:
+        if code not in (0, _TOPIC_EXISTS):  # another worker may have been faster
+            raise TopicMismatchError(f"the topic {name} cannot be made: {message or f'error {code}'}")
+
+
+async def _wait_for_leaders(admin: AIOKafkaAdminClient, topics: tuple[Topic, ...], seconds: float = 30.0) -> None:
+    deadline = asyncio.get_running_loop().time() + seconds
+    names = [topic.name for topic in topics]
+    while True:
+        described = await admin.describe_topics(names)
+        if all(t["error_code"] == 0 and all(p["leader"] >= 0 for p in t["partitions"]) for t in described):
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise UnreachableError("the leaders of the topics", ", ".join(names), seconds=seconds)
+        await asyncio.sleep(0.1)
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    return {
+        resource[3]: {entry[0]: entry[1] or "" for entry in resource[4]}
+        for response in responses
+        for resource in response.resources
+    }
