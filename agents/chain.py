@@ -12,9 +12,11 @@ What becomes of a record whose stage raised:
 """
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 import orjson
@@ -37,6 +39,8 @@ class Aside:
     code: str
     outcome: Outcome
     detail: str = ""
+    trace: list[str] = field(default_factory=list)
+    """Where it was raised, as ``file:line function``; never the text of a foreign exception."""
 
 
 @dataclass(slots=True)
@@ -174,7 +178,7 @@ def _apply(name: str, function: Apply, record: Record) -> Verdict | PenstockErro
     except PenstockError as error:
         return error
     except Exception as error:
-        return StageError(name, error)
+        return _stage_error(name, error)
 
 
 async def _batch(name: str, function: ApplyBatch, records: list[Record]) -> Sequence[Verdict | PenstockError]:
@@ -185,7 +189,7 @@ async def _batch(name: str, function: ApplyBatch, records: list[Record]) -> Sequ
         raise
     except Exception as error:
         if len(records) == 1:
-            return [error if isinstance(error, PenstockError) else StageError(name, error)]
+            return [error if isinstance(error, PenstockError) else _stage_error(name, error)]
         return [(await _batch(name, function, [record]))[0] for record in records]
 
 
@@ -202,7 +206,7 @@ def _settle(name: str, record: Record, verdict: Verdict | PenstockError) -> Asid
         case Quarantine():
             return Aside(record.entry.offset, record.id, name, verdict.code, "quarantined")
         case PenstockError():
-            return Aside(record.entry.offset, record.id, name, verdict.code, "dead", verdict.message)
+            return Aside(record.entry.offset, record.id, name, verdict.code, "dead", verdict.message, trace(verdict))
     raise TypeError(f"stage {name} gave {type(verdict).__name__} where a verdict is due")
 
 
@@ -215,3 +219,15 @@ def _change(record: Record, keep: Keep) -> None:
         record.entry.key = keep.key
     if keep.headers is not UNSET:
         record.entry.headers = keep.headers
+
+
+def _stage_error(name: str, error: Exception) -> StageError:
+    wrapped = StageError(name, error)
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def trace(error: BaseException) -> list[str]:
+    """Where an error came from, innermost last; file names without their folders, no values."""
+    frames = traceback.extract_tb((error.__cause__ or error).__traceback__)
+    return [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-8:]]

@@ -6,13 +6,11 @@ greatest and not the newest, because a worker that was frozen may have appended 
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.structs import ConsumerRecord
 
 from penstock.agents.continuity import Place
-from penstock.agents.runtime.cluster import Cluster
+from penstock.agents.runtime.cluster import Cluster, Message
 from penstock.codecs.frame import Head, decode_head
 from penstock.model.errors import UnreachableError
 
@@ -22,7 +20,7 @@ _PATIENCE_SECONDS = 30.0
 
 async def read_range(
     consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int
-) -> AsyncIterator[list[ConsumerRecord[Any, Any]]]:
+) -> AsyncIterator[list[Message]]:
     """The messages of one partition from offset `start` up to `end` (excluded), list by list.
 
     Raises UnreachableError where nothing more comes for half a minute before the end is reached.
@@ -42,9 +40,9 @@ async def read_range(
 
 async def _last_messages(
     cluster: Cluster, topic: str, partitions: Iterable[int], count: int, isolation: str
-) -> dict[int, list[ConsumerRecord[Any, Any]]]:
+) -> dict[int, list[Message]]:
     """The last `count` messages of each partition, doubling back where markers or compaction left fewer."""
-    found: dict[int, list[ConsumerRecord[Any, Any]]] = {}
+    found: dict[int, list[Message]] = {}
     consumer = cluster.consumer(group_id=None, isolation_level=isolation)
     await consumer.start()
     try:
@@ -88,3 +86,13 @@ async def last_values(cluster: Cluster, topic: str, partitions: Iterable[int]) -
 def place_of(head: Head) -> Place:
     """Where the agent stands whose output reaches as far as `head`."""
     return Place(head.epoch, head.last + 1, head.input)
+
+
+async def first_offset(cluster: Cluster, tp: TopicPartition) -> int:
+    """The offset that the partition's log begins at."""
+    consumer = cluster.consumer(group_id=None)
+    await consumer.start()
+    try:
+        return int((await consumer.beginning_offsets([tp]))[tp])
+    finally:
+        await consumer.stop()

@@ -1,0 +1,59 @@
+"""The characters that recognizers share, once for text (`EXACT`) and once for bytes (`CANDIDATE`).
+
+A candidate sees the canonical JSON of a record, an exact pattern sees the decoded text. What an exact pattern takes
+must never hold a quote, a backslash or a control character: then it stands in the JSON byte for byte, and a candidate
+that finds the same characters cannot miss it. Only what stands *before* it may be an escape, which `LEFT` allows for.
+"""
+
+import re
+from typing import Final
+
+DASHES: Final = "\\-\u2010-\u2015"
+"""Hyphen, the dashes of Unicode; for a character class."""
+BLANKS: Final = " \u00a0\u2007\u2009\u202f"
+"""Spaces that people type or word processors put into numbers; for a character class."""
+
+DASH_BYTES: Final = rb"(?:-|\xe2\x80[\x90-\x95])"
+BLANK_BYTES: Final = rb"(?: |\xc2\xa0|\xe2\x80[\x87\x89\xaf])"
+
+LEFT: Final = rb"(?:[^0-9A-Za-z_]|\\[bfnrt])"
+"""What `begins` lets stand before a match, as bytes of JSON: a JSON escape ends in a letter that is none."""
+RIGHT: Final = rb"[^0-9A-Za-z_]"
+ENDS: Final = r"(?![0-9A-Za-z_])"
+
+
+def begins(first: str, *behind: str) -> str:
+    r"""A pattern for the first character of a match, which no ASCII word character stands before.
+
+    The look-behind stands after the character, because Python's `re` skips fast to a leading class only.
+
+    Parameters
+    ----------
+    first
+        A character class of width one.
+    behind
+        Further patterns of fixed width that must not stand before it.
+
+    >>> begins("[0-9]", r"[0-9]\.")
+    '[0-9](?<![0-9A-Za-z_][0-9])(?<![0-9]\\.[0-9])'
+    """
+    return first + "".join(f"(?<!{pattern}{first})" for pattern in ("[0-9A-Za-z_]", *behind))
+
+
+_NOT_DIGITS: Final = bytes(byte for byte in range(256) if not 0x30 <= byte <= 0x39)
+_WORD: Final = re.compile("[0-9A-Za-z]")
+
+
+def digits(text: str) -> str:
+    """The ASCII digits of `text`."""
+    return text.encode("utf-8", "replace").translate(None, _NOT_DIGITS).decode()
+
+
+def stars(text: str, keep: int = 0) -> str:
+    """`text` with a star for each ASCII letter and digit but the last `keep` of them.
+
+    >>> stars("4111 1111 1111 1111", keep=4)
+    '**** **** **** 1111'
+    """
+    hide = max(len(_WORD.findall(text)) - keep, 0)
+    return _WORD.sub("*", text, count=hide) if hide else text

@@ -1,0 +1,127 @@
+"""credit_card: payment card numbers, 13 to 19 digits in one run or in the groups that are printed on cards.
+
+A number counts if its first digits and its length belong to a card scheme (ISO/IEC 7812-1) and its check digit is
+right (Luhn). A 13-digit run that is also a valid EAN is taken for an article number.
+
+>>> validate("4111 1111 1111 1111"), validate("4111 1111 1111 1112")
+(True, False)
+"""
+
+import re
+from typing import Final
+
+from stdnum import ean, luhn
+
+from penstock.agents.redact._text import (
+    BLANK_BYTES,
+    BLANKS,
+    DASH_BYTES,
+    DASHES,
+    ENDS,
+    LEFT,
+    RIGHT,
+    begins,
+    digits,
+    stars,
+)
+
+CATEGORY: Final = "credit_card"
+SEVERITY: Final = "critical"
+
+_GROUPS: Final = ((4, 4, 4, 4, 3), (4, 4, 4, 4), (4, 6, 5), (4, 6, 4))
+_GAP: Final = f"[{BLANKS}{DASHES}]?"
+_GAP_BYTES: Final = b"(?:" + BLANK_BYTES + b"|" + DASH_BYTES + b")?"
+
+
+def _exact() -> str:
+    shapes = ["[0-9]{12,18}"]
+    for first, *others in _GROUPS:
+        shapes.append(f"[0-9]{{{first - 1}}}" + "".join(f"{_GAP}[0-9]{{{length}}}" for length in others))
+    return begins("[0-9]", r"[0-9]\.") + f"(?:{'|'.join(shapes)}){ENDS}(?!\\.[0-9])"
+
+
+def _candidate() -> bytes:
+    shapes = [b"[0-9]{13,19}"]
+    shapes += [_GAP_BYTES.join(b"[0-9]{%d}" % length for length in lengths) for lengths in _GROUPS]
+    return LEFT + b"(?:" + b"|".join(shapes) + b")" + RIGHT
+
+
+CANDIDATE: Final = (_candidate(),)
+EXACT: Final = (re.compile(_exact()),)
+FIELD_NAMES: Final = (
+    "credit_card",
+    "credit_card_number",
+    "card_number",
+    "cardnumber",
+    "card_no",
+    "cc_number",
+    "cc_num",
+    "pan",
+)
+FIELD_VALUE: Final = re.compile(r"\s*[0-9](?:[ \-]?[0-9]){11,18}\s*")
+
+_SCHEMES: Final = (
+    ("4", (13, 16, 19)),  # Visa
+    ("5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),  # Mastercard
+    ("3[47]", (15,)),  # American Express
+    ("30[0-5]|3095|36|3[89]", (14, 16, 19)),  # Diners Club
+    ("6011|64[4-9]|65|62|81|35(?:2[89]|[3-8])|220[0-4]", (16, 17, 18, 19)),  # Discover, UnionPay, JCB, Mir
+    ("5018|5020|5038|5[678]|6304|6759|676[1-3]", (13, 14, 15, 16, 17, 18, 19)),  # Maestro
+    ("60|82|508|353|356", (16,)),  # RuPay
+)
+_PREFIXES: Final = {
+    length: re.compile("|".join(prefix for prefix, lengths in _SCHEMES if length in lengths)) for length in range(13, 20)
+}
+_EAN: Final = 13
+
+
+def validate(text: str) -> bool:
+    """Whether the digits of `text` are a card number."""
+    number = digits(text)
+    prefix = _PREFIXES.get(len(number))
+    if prefix is None or not prefix.match(number) or not luhn.is_valid(number):
+        return False
+    return not (len(number) == _EAN and ean.is_valid(number))
+
+
+def canonical(text: str) -> str:
+    """The digits."""
+    return digits(text)
+
+
+def mask(text: str) -> str:
+    """All but the last four digits hidden."""
+    return stars(text, keep=4)
+
+
+EXAMPLES: Final = {
+    "positive": (
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "4111\u00a01111\u00a01111\u00a01111",
+        "5555555555554444",
+        "2223003122003222",
+        "378282246310005",
+        "3782 822463 10005",
+        "30569309025904",
+        "3056 930902 5904",
+        "6011111111111117",
+        "3530111333300000",
+        "6200000000000005",
+        "4222222222222",
+    ),
+    "negative": (
+        "4111111111111112",
+        "1700000000000",
+        "1700000000000000",
+        "0.4111111111111111",
+        "4111111111111111.5",
+        "a4111111111111111",
+        "4111111111111111b",
+        "41111111111111111111111",
+        "4006381333931",
+        "9999999999999995",
+        "0000000000000000",
+    ),
+}

@@ -1,0 +1,84 @@
+"""Finding the record that kills its worker.
+
+Before a range of records is worked on, a mark of it is written to a small file that outlives the process (not the
+machine). A mark found at start says: this range was being worked on when the process died. Died on twice, the range is
+halved, until it is one record; died on again, that record is quarantined without being looked at.
+
+File: one 40-byte slot a partition: epoch, first, last, deaths (int64, little-endian) and 1 where the mark stands.
+"""
+
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+_SLOT = struct.Struct("<qqqqq")
+DEATHS_BEFORE_HALVING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A range of one partition that was being worked on when the process died."""
+
+    epoch: int
+    first: int
+    last: int
+    deaths: int
+
+
+class Attempts:
+    """The marks of one agent in this worker.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._suspects: dict[int, Suspect] = {}
+        for partition in range(os.fstat(self._file).st_size // _SLOT.size):
+            slot = os.pread(self._file, _SLOT.size, partition * _SLOT.size)
+            epoch, first, last, deaths, marked = _SLOT.unpack(slot)
+            if marked:
+                self._suspects[partition] = Suspect(epoch, first, last, deaths + 1)
+
+    def limit(self, partition: int, epoch: int, first: int, last: int) -> tuple[int, bool]:
+        """How far to go at once, and whether that one record is to be quarantined unseen.
+
+        Returns
+        -------
+        (last, poisonous)
+            `last` is at most the given one.
+        """
+        suspect = self._suspects.get(partition)
+        if suspect is None or suspect.epoch != epoch or not suspect.first <= first <= suspect.last:
+            return last, False
+        if suspect.deaths < DEATHS_BEFORE_HALVING:
+            return min(last, suspect.last), False
+        if suspect.first == suspect.last:
+            return first, True
+        return min(last, first + (suspect.last - first) // 2), False
+
+    def begin(self, partition: int, epoch: int, first: int, last: int) -> None:
+        """Mark the range as being worked on."""
+        suspect = self._suspects.get(partition)
+        same = suspect is not None and (suspect.epoch, suspect.first, suspect.last) == (epoch, first, last)
+        halved = suspect is not None and suspect.epoch == epoch and suspect.first <= first and last <= suspect.last
+        # a half inherits that its whole killed twice: one more death condemns it
+        deaths = suspect.deaths if suspect and same else DEATHS_BEFORE_HALVING - 1 if halved else 0
+        self._write(partition, (epoch, first, last, deaths, 1))
+
+    def end(self, partition: int, done: int) -> None:
+        """Take the mark away; everything up to raw offset `done` is no longer suspected."""
+        suspect = self._suspects.get(partition)
+        if suspect is not None and done >= suspect.last:
+            del self._suspects[partition]
+        self._write(partition, (0, 0, 0, 0, 0))
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _write(self, partition: int, slot: tuple[int, int, int, int, int]) -> None:
+        os.pwrite(self._file, _SLOT.pack(*slot), partition * _SLOT.size)

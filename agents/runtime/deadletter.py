@@ -1,0 +1,99 @@
+"""Writing dead letters and quarantined records, with their original bytes.
+
+A letter is acknowledged by the broker before the frame that leaves its record out is sent (DESIGN: the range stays
+contiguous, and no crash between the two loses the record). Frames hold no original bytes: they are read again from the
+raw topic, at the record's own offset; letters are rare, copying every record's bytes through every hop is not.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from penstock.agents.chain import Aside
+from penstock.agents.runtime import metrics
+from penstock.agents.runtime.cluster import Cluster, Message
+from penstock.agents.runtime.tail import read_range
+from penstock.codecs.dead_letter import DeadLetter, encode
+from penstock.topology.plan import Plan
+
+
+class DeadLetters:
+    """Sets records aside on the topics of one pipeline."""
+
+    def __init__(self, cluster: Cluster, plan: Plan, producer: AIOKafkaProducer) -> None:
+        self._cluster = cluster
+        self._plan = plan
+        self._producer = producer
+        self._reader: AIOKafkaConsumer | None = None
+        self._reading = asyncio.Lock()
+
+    async def set_aside(self, partition: int, asides: Iterable[Aside], attempts: int = 1) -> None:
+        """Write a letter for each record, and wait until the broker has them all."""
+        asides = list(asides)
+        if not asides:
+            return
+        originals = await self._originals(partition, [aside.offset for aside in asides])
+        await self.write([self.letter(aside, partition, originals.get(aside.offset), attempts) for aside in asides])
+
+    async def write(self, letters: Iterable[DeadLetter]) -> None:
+        """Send the letters and wait until the broker has them all."""
+        sent = []
+        for letter in letters:
+            topic = self.topic(letter)
+            partition = max(letter.partition, 0)
+            sent.append(await self._producer.send(topic, encode(letter), key=letter.message_key, partition=partition))
+            metrics.DEAD_LETTERS.labels(self._plan.pipeline.name, letter.stage, letter.code).inc()
+        for future in sent:
+            await future
+
+    def topic(self, letter: DeadLetter) -> str:
+        """Where the letter goes: quarantined records have a topic of their own."""
+        pipeline = self._plan.pipeline
+        return pipeline.quarantine_topic if letter.outcome == "quarantined" else pipeline.dead_letter_topic
+
+    def letter(self, aside: Aside, partition: int, message: Message | None, attempts: int = 1) -> DeadLetter:
+        """The letter of a record that was read as `message`; None where the raw topic no longer has it."""
+        return DeadLetter(
+            id=aside.id,
+            pipeline=self._plan.pipeline.name,
+            stage=aside.stage,
+            code=aside.code,
+            outcome=aside.outcome,
+            detail=aside.detail,
+            trace=aside.trace,
+            attempts=attempts,
+            topic=self._plan.pipeline.raw_topic,
+            partition=partition,
+            offset=aside.offset,
+            timestamp=message.timestamp if message else 0,
+            failed_at=int(time.time() * 1000),
+            key=message.key if message else None,
+            value=message.value if message else None,
+            headers=list(message.headers) if message else [],
+            original="" if message else "gone",
+        )
+
+    async def close(self) -> None:
+        if self._reader is not None:
+            await self._reader.stop()
+
+    async def _originals(self, partition: int, offsets: list[int]) -> dict[int, Message]:
+        """The raw messages at these offsets, those that are still there."""
+        wanted = set(offsets)
+        tp = TopicPartition(self._plan.pipeline.raw_topic, partition)
+        found: dict[int, Message] = {}
+        async with self._reading:
+            if self._reader is None:
+                self._reader = self._cluster.consumer(group_id=None)
+                await self._reader.start()
+            self._reader.assign([tp])
+            begin = (await self._reader.beginning_offsets([tp]))[tp]
+            end = (await self._reader.end_offsets([tp]))[tp]
+            start = max(min(wanted), begin)
+            stop = min(max(wanted) + 1, end)
+            if start < stop:
+                async for messages in read_range(self._reader, tp, start, stop):
+                    found.update((message.offset, message) for message in messages if message.offset in wanted)
+        return found

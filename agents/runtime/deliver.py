@@ -1,0 +1,209 @@
+"""Delivery: frames in, single records out on the enriched topic, each exactly once for read_committed readers.
+
+One transactional producer a partition: its id fences a zombie. One transaction holds, for a run of frames,
+
+1. the enriched records (sent as ready-made batches; every send is awaited: a transaction commits although a batch in
+   it failed, unless the client looks),
+2. the progress record (`penstock.agents.runtime.progress`): what was delivered, and from which input,
+3. the consumed offset, for lag displays and purging.
+
+At open the producer is initialised first, which aborts what a predecessor left open, and only then is the progress
+topic read: what it says is what stands in the enriched topic. An unknown outcome (a commit without an answer) ends the
+owner, and the next one finds out the same way.
+
+A record that the broker refuses (too large, a timestamp it does not take) is found by halving, set aside, and left out.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import InvalidTimestamp, MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.structs import OffsetAndMetadata
+
+from penstock.agents.chain import Aside
+from penstock.agents.continuity import Place
+from penstock.agents.runtime import metrics
+from penstock.agents.runtime.cluster import Cluster, Message
+from penstock.agents.runtime.deadletter import DeadLetters
+from penstock.agents.runtime.payloads import Payloads
+from penstock.agents.runtime.progress import Progress, encode, read_progress
+from penstock.agents.runtime.reading import Reader
+from penstock.agents.runtime.tail import first_offset
+from penstock.codecs.avro import encode_enriched
+from penstock.codecs.enriched import EnrichedWriter
+from penstock.model.errors import TooLargeError
+from penstock.model.record import HEADER_ORIGIN, Entry, Headers, Kept, record_id
+from penstock.topology.plan import DELIVER, LARGEST_MESSAGE, Plan
+
+MAX_RECORDS = 5000
+BATCH_BYTES = 512 * 1024
+RETRY_BACKOFF_MS = 5  # a Kafka 4 broker answers the first batch of each transaction with a retriable error
+_REFUSED = (MessageSizeTooLargeError, RecordTooLargeError, InvalidTimestamp)
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one transaction delivers."""
+
+    entries: list[Entry] = field(default_factory=list)
+    topic_id: str = ""
+    place: Place | None = None
+
+
+class Deliver:
+    """One partition; a handler of `penstock.agents.runtime.owner.Owner`."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        plan: Plan,
+        partition: int,
+        writer: EnrichedWriter,
+        letters: DeadLetters,
+        payloads: Payloads,
+        avro_schema_id: int | None,
+    ) -> None:
+        self._cluster = cluster
+        self._plan = plan
+        self._partition = partition
+        self._writer = writer
+        self._letters = letters
+        self._payloads = payloads
+        self._avro_schema_id = avro_schema_id
+        self._labels = (plan.pipeline.name, DELIVER)
+        self._tp = TopicPartition(plan.last_frames, partition)
+        self._producer: AIOKafkaProducer | None = None
+        self._reader = Reader(plan.last_frames, partition, None)
+
+    async def open(self) -> int:
+        await self._start_producer()
+        known = await read_progress(self._cluster, self._plan, self._partition)
+        begin = await first_offset(self._cluster, self._tp)
+        if known is None:
+            self._reader.place = None
+            return begin
+        position = max(known.input, begin) if known.frames == self._plan.last_frames else begin
+        self._reader.place = Place(known.epoch, known.next, position)
+        return position
+
+    async def handle(self, messages: list[Message]) -> int | None:
+        began = time.perf_counter()
+        run = _Run()
+        for frame, place in self._reader.owed(messages):
+            run.entries += await self._payloads.fetch(frame.entries)
+            run.topic_id, run.place = frame.topic_id, place
+            if len(run.entries) >= MAX_RECORDS:
+                await self._deliver(run)
+                run = _Run()
+        if run.place is not None:
+            await self._deliver(run)
+        metrics.FRAME_SECONDS.labels(*self._labels).observe(time.perf_counter() - began)
+        metrics.BYTES_IN.labels(*self._labels).inc(sum(len(message.value) for message in messages))
+        return None  # committed in the transaction
+
+    async def skipped(self, position: int) -> None:
+        """Nothing to do: frames topics hold no transactions, and empty frames advance us themselves."""
+
+    async def close(self) -> None:
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def _start_producer(self) -> None:
+        self._producer = self._cluster.producer(
+            transactional_id=f"{self._plan.deliver_group}-{self._partition}",
+            transaction_timeout_ms=60_000,
+            retry_backoff_ms=RETRY_BACKOFF_MS,
+            max_batch_size=BATCH_BYTES,
+        )
+        await self._producer.start()
+
+    async def _deliver(self, run: _Run) -> None:
+        """One transaction, or several where the broker refuses a record among them."""
+        assert run.place is not None
+        try:
+            await self._transact(run.entries, run)
+        except _REFUSED as error:
+            await self.close()
+            await self._start_producer()
+            kept = [entry for entry in run.entries if isinstance(entry, Kept)]
+            if len(kept) == 1:
+                await self._refuse(kept[0], error)
+                await self._transact([], run)
+            else:
+                for half in self._halves(run):
+                    await self._deliver(half)
+            return
+        metrics.RECORDS_OUT.labels(*self._labels).inc(sum(isinstance(entry, Kept) for entry in run.entries))
+        metrics.NEXT.labels(*self._labels, str(self._partition)).set(run.place.next)
+
+    def _halves(self, run: _Run) -> list[_Run]:
+        assert run.place is not None
+        middle = len(run.entries) // 2
+        between = Place(run.place.epoch, run.entries[middle].offset, run.place.input)
+        return [
+            _Run(run.entries[:middle], run.topic_id, between),
+            _Run(run.entries[middle:], run.topic_id, run.place),
+        ]
+
+    async def _refuse(self, entry: Kept, error: Exception) -> None:
+        code = "timestamp_refused" if isinstance(error, InvalidTimestamp) else TooLargeError.code
+        known = record_id(self._plan.pipeline.raw_topic, self._partition, entry)
+        aside = Aside(entry.offset, known, DELIVER, code, "dead", f"the broker refused it: {type(error).__name__}")
+        await self._letters.set_aside(self._partition, [aside])
+
+    async def _transact(self, entries: list[Entry], run: _Run) -> None:
+        assert self._producer is not None and run.place is not None
+        producer, place = self._producer, run.place
+        await producer.begin_transaction()
+        try:
+            await self._send([entry for entry in entries if isinstance(entry, Kept)])  # 1
+            progress = Progress(run.topic_id, place.epoch, place.next, self._plan.last_frames, place.input)
+            key = f"{self._plan.pipeline.raw_topic}/{self._partition}".encode()
+            await producer.send_and_wait(  # 2
+                self._plan.progress_topic, encode(progress), key=key, partition=self._partition
+            )
+            offsets = {self._tp: OffsetAndMetadata(place.input + 1, f"{place.epoch} {place.next}")}
+            await producer.send_offsets_to_transaction(offsets, self._plan.deliver_group)  # 3
+        except _REFUSED:
+            await producer.abort_transaction()
+            raise
+        await producer.commit_transaction()
+
+    async def _send(self, entries: list[Kept]) -> None:
+        """Send the records in batches and wait for every one of them."""
+        producer = self._producer
+        assert producer is not None
+        topic, sent, size = self._plan.pipeline.enriched_topic, [], 0
+        batch = producer.create_batch()
+        now = time.time()
+        for entry in entries:
+            value = self._value(entry, now)
+            if value is not None and len(value) > LARGEST_MESSAGE:
+                raise RecordTooLargeError
+            size += len(value or b"")
+            message = {"timestamp": entry.timestamp, "key": entry.key, "value": value, "headers": self._headers(entry)}
+            if batch.append(**message) is None:
+                sent.append(await producer.send_batch(batch, topic, partition=self._partition))
+                batch = producer.create_batch()
+                batch.append(**message)
+        if batch.record_count():
+            sent.append(await producer.send_batch(batch, topic, partition=self._partition))
+        for future in sent:
+            await future
+        metrics.BYTES_OUT.labels(*self._labels).inc(size)
+
+    def _value(self, entry: Kept, now: float) -> bytes | None:
+        if entry.data is None:
+            return None
+        known = record_id(self._plan.pipeline.raw_topic, self._partition, entry)
+        if self._avro_schema_id is None:
+            return self._writer.encode(entry, known, now)
+        return encode_enriched(self._writer.envelope(entry, known, now), self._avro_schema_id)
+
+    def _headers(self, entry: Kept) -> Headers:
+        if entry.origin:
+            return entry.headers
+        known = record_id(self._plan.pipeline.raw_topic, self._partition, entry)
+        return [*entry.headers, (HEADER_ORIGIN, known.encode())]

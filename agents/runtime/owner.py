@@ -1,0 +1,203 @@
+"""Owning partitions of one topic: the frame of ingest, delivery and sinks.
+
+`Owner` joins a consumer group and gives each partition that it is assigned a `Handler` and a task of its own, so that
+one partition that waits (for a sink, say) holds up no other. A handler is opened at every assignment, and says where to
+read from: positions are never taken from what the group committed.
+
+Crash only: any failure, also in the rebalance callbacks (whose exceptions aiokafka logs and forgets), ends `run` with
+that failure; whoever runs it starts a new owner, which begins with clean buffers.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+
+from penstock.agents.runtime import metrics
+from penstock.agents.runtime.cluster import Cluster, Message
+from penstock.agents.runtime.lease import Lease
+from penstock.model.errors import FencedError
+
+QUEUED_BATCHES = 2
+
+
+class Handler(Protocol):
+    """What an owner does with one partition while it owns it."""
+
+    async def open(self) -> int:
+        """Get ready; the offset to read from."""
+        ...
+
+    async def handle(self, messages: list[Message]) -> int | None:
+        """Take messages in order. The offset that may be committed for display and purging, None for none yet."""
+        ...
+
+    async def skipped(self, position: int) -> None:
+        """Everything below `position` was read and held no further message (transaction markers, compaction)."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Owned:
+    handler: Handler
+    queue: asyncio.Queue[list[Message]]
+    task: asyncio.Task[None] | None = None
+    busy: bool = False
+    paused: bool = False
+
+
+@dataclass
+class Owner:
+    """The partitions of `topic` that the group gives us.
+
+    Attributes
+    ----------
+    pipeline, agent : str
+        Labels of metrics; the group is ``<pipeline>.<agent>``.
+    make : callable
+        A handler for a partition.
+    options
+        Passed to the consumer (``isolation_level``, ``auto_offset_reset``, ``fetch_min_bytes`` …).
+    """
+
+    cluster: Cluster
+    pipeline: str
+    agent: str
+    topic: str
+    make: Callable[[int], Handler]
+    lease: Lease
+    options: dict[str, Any] = field(default_factory=dict)
+    max_records: int = 5000
+    owned: dict[TopicPartition, _Owned] = field(default_factory=dict, init=False)
+    joined: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """Set at the first assignment."""
+
+    def __post_init__(self) -> None:
+        self._failure: asyncio.Future[None] = asyncio.get_event_loop().create_future()
+        self._labels = (self.pipeline, self.agent)
+        self.consumer: AIOKafkaConsumer = self.cluster.consumer(
+            group_id=f"{self.pipeline}.{self.agent}",
+            max_partition_fetch_bytes=2 * 1024 * 1024,
+            **self.options,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Own and handle partitions until `stop` is set; raises what made it impossible to go on."""
+        self.consumer.subscribe([self.topic], listener=_Listener(self))
+        await self.consumer.start()
+        poll = asyncio.create_task(self._poll(stop))
+        try:
+            await asyncio.wait({poll, self._failure}, return_when=asyncio.FIRST_COMPLETED)
+            if self._failure.done():
+                self._failure.result()
+            await poll
+        finally:
+            poll.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await poll
+            await self.release()
+            await self.consumer.stop()
+            self._failure.cancel()
+
+    async def _poll(self, stop: asyncio.Event) -> None:
+        generation = self.lease.check()
+        while not stop.is_set():
+            batches = await self.consumer.getmany(timeout_ms=200, max_records=self.max_records)
+            if self.lease.check() != generation:
+                raise FencedError("this process stood still for longer than its lease")
+            for tp, messages in batches.items():
+                owned = self.owned.get(tp)
+                if owned is None:
+                    continue
+                await owned.queue.put(messages)
+                if owned.queue.full() and not owned.paused:
+                    owned.paused = True
+                    self.consumer.pause(tp)
+            if not batches:
+                await self._tell_skipped()
+
+    async def _tell_skipped(self) -> None:
+        for tp, owned in list(self.owned.items()):
+            if not owned.busy and owned.queue.empty() and not owned.paused:
+                position = await self.consumer.position(tp)
+                if tp in self.owned and not owned.busy and owned.queue.empty():
+                    await owned.handler.skipped(position)
+
+    async def _serve(self, tp: TopicPartition, owned: _Owned) -> None:
+        while True:
+            messages = await owned.queue.get()
+            owned.busy = True
+            while not owned.queue.empty():
+                messages += owned.queue.get_nowait()
+            if owned.paused:
+                owned.paused = False
+                self.consumer.resume(tp)
+            done = await owned.handler.handle(messages)
+            if done is not None:
+                await self._commit(tp, done)
+            owned.busy = False
+            highwater = self.consumer.highwater(tp)
+            if highwater is not None:
+                metrics.LAG.labels(*self._labels, str(tp.partition)).set(max(0, highwater - messages[-1].offset - 1))
+
+    async def _commit(self, tp: TopicPartition, offset: int) -> None:
+        """Commit for lag displays and purging; losing one does no harm, a rebalance may refuse it."""
+        with contextlib.suppress(Exception):
+            await self.consumer.commit({tp: OffsetAndMetadata(offset, "")})
+
+    async def assign(self, assigned: set[TopicPartition]) -> None:
+        """Open a handler for each partition and read from where it says."""
+        metrics.REBALANCES.labels(*self._labels).inc()
+        metrics.PARTITIONS.labels(*self._labels).set(len(assigned))
+        fresh = {tp: _Owned(self.make(tp.partition), asyncio.Queue(QUEUED_BATCHES)) for tp in assigned}
+        starts = await asyncio.gather(*(owned.handler.open() for owned in fresh.values()))
+        for (tp, owned), start in zip(fresh.items(), starts, strict=True):
+            self.consumer.seek(tp, start)
+            owned.task = asyncio.create_task(self._serve(tp, owned))
+            owned.task.add_done_callback(self._task_ended)
+        self.owned = fresh
+        self.joined.set()
+
+    async def release(self) -> None:
+        """Stop the handlers; what they were doing is left undone, and done again by the next owner."""
+        owned, self.owned = self.owned, {}
+        metrics.PARTITIONS.labels(*self._labels).set(0)
+        for each in owned.values():
+            if each.task is not None:
+                each.task.cancel()
+        await asyncio.gather(*(each.task for each in owned.values() if each.task), return_exceptions=True)
+        await asyncio.gather(*(each.handler.close() for each in owned.values()), return_exceptions=True)
+
+    def fail(self, error: BaseException) -> None:
+        """End `run` with this error."""
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
+    """Hands rebalances to the owner, and its failures to `run`: aiokafka would log and forget them."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        try:
+            await self._owner.release()
+        except Exception as error:
+            self._owner.fail(error)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        try:
+            await self._owner.assign(assigned)
+        except Exception as error:
+            self._owner.fail(error)
