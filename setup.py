@@ -3,7 +3,11 @@
 from setuptools import find_namespace_packages, setup
 
 ROOTS = ("model", "codecs", "topology", "agents", "connectors", "stores", "broker", "services", "api", "cli")
-FOUND = [p for p in find_namespace_packages(".", include=[*ROOTS, *(f"{root}.*" for root in ROOTS)]) if "__pycache__" not in p]
+FOUND = [
+    p
+    for p in find_namespace_packages(".", include=[*ROOTS, *(f"{root}.*" for root in ROOTS)])
+    if "__pycache__" not in p
+]
 
 setup(
     version="0.1.0",

@@ -4,6 +4,7 @@
 [('user.ip', '8.8.8.8'), ('tags.0', 'a'), ('tags.1', None)]
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,7 +72,8 @@ def labels(paths: list[str]) -> list[str]:
     (['ip', 'ips.0'], ['a.ip', 'b.ip'])
     """
     short = [_last(path) for path in paths]
-    return [name if short.count(name) == 1 else path for name, path in zip(short, paths, strict=True)]
+    times = Counter(short)
+    return [name if times[name] == 1 else path for name, path in zip(short, paths, strict=True)]
 
 
 def _last(path: str) -> str:

@@ -25,8 +25,9 @@ def configure(name: str, options: dict[str, Any]) -> StageConfig:
 def build(name: str, config: StageConfig, resources: Resources) -> tuple[Any, Enrich | Apply | ApplyBatch]:
     """The kind of the stage (one of `Enrich`, `Apply`, `ApplyBatch`) and its function, compiled for `config`."""
     module = STAGES.load(name)
-    kind = typing.get_type_hints(module.build).get("return")
-    if kind not in (Enrich, Apply, ApplyBatch):
+    annotated = typing.get_type_hints(module.build).get("return")
+    kind = next((kind for kind in (Enrich, Apply, ApplyBatch) if kind == annotated), None)
+    if kind is None:
         raise ConfigurationError(f"build of the stage {name} must be annotated to return Enrich, Apply or ApplyBatch")
     wants_resources = len(inspect.signature(module.build).parameters) > 1
     function = module.build(config, resources) if wants_resources else module.build(config)

@@ -63,7 +63,9 @@ class Config(StageConfig):
     )
     asn_database: Path | None = Field(None, description="A second MaxMind DB file, for the operators of networks.")
     max_latency_ms: float = Field(
-        10, gt=0, description="Advisory: what a record should take. Lookups are local and take microseconds; none is cut."
+        10,
+        gt=0,
+        description="Advisory: what a record should take. A lookup is local and takes microseconds.",
     )
     cache_size: int = Field(65_536, ge=0, description="Addresses whose answer is kept, the latest used ones.")
 
@@ -151,9 +153,20 @@ def _check(path: Path) -> None:
     """
     with maxminddb.open_database(path, maxminddb.MODE_MMAP) as reader:
         for number in range(1 << 21, 1 << 32, 1 << 22):
-            reader.get(IPv4Address(number))
-        for _ in islice(reader, 2048):
-            pass
+            _check_keys(reader.get(IPv4Address(number)))
+        for _, found in islice(reader, 2048):
+            _check_keys(found)
+
+
+def _check_keys(value: Any) -> None:
+    if isinstance(value, dict):
+        if not all(type(key) is str for key in value):
+            raise maxminddb.InvalidDatabaseError("a map has a key that is no string")
+        for item in value.values():
+            _check_keys(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_keys(item)
 
 
 _LONGEST = 64

@@ -129,6 +129,11 @@ class Cluster:
         }
         return AIOKafkaConsumer(*topics, **{**self.settings(), **defaults, **options})
 
+    def reader(self, **options: Any) -> AIOKafkaConsumer:
+        """A consumer without a group, not started, for looking something up: assign, seek, read, stop."""
+        # a fetch that waits at the end of one partition would hold up the look at the next
+        return self.consumer(group_id=None, fetch_max_wait_ms=20, **options)
+
     def producer(self, **options: Any) -> AIOKafkaProducer:
         """An idempotent producer that waits for all replicas, not started."""
         defaults = {

@@ -86,7 +86,7 @@ class DeadLetters:
         found: dict[int, Message] = {}
         async with self._reading:
             if self._reader is None:
-                self._reader = self._cluster.consumer(group_id=None)
+                self._reader = self._cluster.reader()
                 await self._reader.start()
             self._reader.assign([tp])
             begin = (await self._reader.beginning_offsets([tp]))[tp]

@@ -17,8 +17,9 @@ A record that the broker refuses (too large, a timestamp it does not take) is fo
 import time
 from dataclasses import dataclass, field
 
+import orjson
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import InvalidTimestamp, MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.errors import InvalidTimestampError, MessageSizeTooLargeError, RecordTooLargeError
 from aiokafka.structs import OffsetAndMetadata
 
 from penstock.agents.chain import Aside
@@ -31,7 +32,8 @@ from penstock.agents.runtime.progress import Progress, encode, read_progress
 from penstock.agents.runtime.reading import Reader
 from penstock.agents.runtime.tail import first_offset
 from penstock.codecs.avro import encode_enriched
-from penstock.codecs.enriched import EnrichedWriter
+from penstock.codecs.enriched import MetadataWriter
+from penstock.codecs.enriched import encode as encode_json
 from penstock.model.errors import TooLargeError
 from penstock.model.record import HEADER_ORIGIN, Entry, Headers, Kept, record_id
 from penstock.topology.plan import DELIVER, LARGEST_MESSAGE, Plan
@@ -39,7 +41,7 @@ from penstock.topology.plan import DELIVER, LARGEST_MESSAGE, Plan
 MAX_RECORDS = 5000
 BATCH_BYTES = 512 * 1024
 RETRY_BACKOFF_MS = 5  # a Kafka 4 broker answers the first batch of each transaction with a retriable error
-_REFUSED = (MessageSizeTooLargeError, RecordTooLargeError, InvalidTimestamp)
+_REFUSED = (MessageSizeTooLargeError, RecordTooLargeError, InvalidTimestampError)
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Deliver:
         cluster: Cluster,
         plan: Plan,
         partition: int,
-        writer: EnrichedWriter,
+        metadata: MetadataWriter,
         letters: DeadLetters,
         payloads: Payloads,
         avro_schema_id: int | None,
@@ -67,7 +69,8 @@ class Deliver:
         self._cluster = cluster
         self._plan = plan
         self._partition = partition
-        self._writer = writer
+        self._metadata = metadata
+        self._tenant = orjson.dumps(plan.pipeline.tenant)
         self._letters = letters
         self._payloads = payloads
         self._avro_schema_id = avro_schema_id
@@ -148,7 +151,7 @@ class Deliver:
         ]
 
     async def _refuse(self, entry: Kept, error: Exception) -> None:
-        code = "timestamp_refused" if isinstance(error, InvalidTimestamp) else TooLargeError.code
+        code = "timestamp_refused" if isinstance(error, InvalidTimestampError) else TooLargeError.code
         known = record_id(self._plan.pipeline.raw_topic, self._partition, entry)
         aside = Aside(entry.offset, known, DELIVER, code, "dead", f"the broker refused it: {type(error).__name__}")
         await self._letters.set_aside(self._partition, [aside])
@@ -198,9 +201,11 @@ class Deliver:
         if entry.data is None:
             return None
         known = record_id(self._plan.pipeline.raw_topic, self._partition, entry)
+        metadata = self._metadata.write(entry, now)
+        value = encode_json(entry, id=known, metadata=metadata, tenant=self._tenant)
         if self._avro_schema_id is None:
-            return self._writer.encode(entry, known, now)
-        return encode_enriched(self._writer.envelope(entry, known, now), self._avro_schema_id)
+            return value
+        return encode_enriched(orjson.loads(value), self._avro_schema_id)
 
     def _headers(self, entry: Kept) -> Headers:
         if entry.origin:

@@ -72,7 +72,7 @@ async def find_start(cluster: Cluster, plan: Plan, partition: int) -> Start:
 
 
 async def _bounds(cluster: Cluster, topic: str, partition: int) -> tuple[int, int]:
-    consumer = cluster.consumer(group_id=None)
+    consumer = cluster.reader()
     await consumer.start()
     try:
         tp = TopicPartition(topic, partition)

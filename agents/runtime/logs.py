@@ -37,8 +37,9 @@ def configure(level: str, environ: Mapping[str, str]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # clients' own chatter: rebalances and reconnects are told by our events, with pipeline and agent
-    for name in ("aiokafka", "faust", "mode", "kafka", "httpx", "httpcore", "asyncio"):
+    # clients' own chatter: rebalances and reconnects are told by our events, with pipeline and agent (mode logs under
+    # the name of the module that a service's class is defined in, ours among them; our own events go to "penstock")
+    for name in ("aiokafka", "faust", "mode", "kafka", "httpx", "httpcore", "asyncio", "penstock.agents.runtime"):
         logging.getLogger(name).setLevel("ERROR" if level != "DEBUG" else "INFO")
 
 

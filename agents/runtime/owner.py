@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import NoOffsetForPartitionError
 from aiokafka.structs import OffsetAndMetadata
 
 from penstock.agents.runtime import metrics
@@ -81,6 +82,7 @@ class Owner:
     def __post_init__(self) -> None:
         self._failure: asyncio.Future[None] = asyncio.get_event_loop().create_future()
         self._labels = (self.pipeline, self.agent)
+        self._closing = False
         self.consumer: AIOKafkaConsumer = self.cluster.consumer(
             group_id=f"{self.pipeline}.{self.agent}",
             max_partition_fetch_bytes=2 * 1024 * 1024,
@@ -98,6 +100,7 @@ class Owner:
                 self._failure.result()
             await poll
         finally:
+            self._closing = True
             poll.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await poll
@@ -108,7 +111,12 @@ class Owner:
     async def _poll(self, stop: asyncio.Event) -> None:
         generation = self.lease.check()
         while not stop.is_set():
-            batches = await self.consumer.getmany(timeout_ms=200, max_records=self.max_records)
+            try:
+                batches = await self.consumer.getmany(timeout_ms=200, max_records=self.max_records)
+            except NoOffsetForPartitionError as error:
+                if all(tp in self.owned for tp in error.args):
+                    raise
+                continue  # a partition that is still being opened: it will be told where to read from
             if self.lease.check() != generation:
                 raise FencedError("this process stood still for longer than its lease")
             for tp, messages in batches.items():
@@ -157,6 +165,9 @@ class Owner:
         metrics.PARTITIONS.labels(*self._labels).set(len(assigned))
         fresh = {tp: _Owned(self.make(tp.partition), asyncio.Queue(QUEUED_BATCHES)) for tp in assigned}
         starts = await asyncio.gather(*(owned.handler.open() for owned in fresh.values()))
+        if self._closing:
+            await asyncio.gather(*(owned.handler.close() for owned in fresh.values()), return_exceptions=True)
+            return
         for (tp, owned), start in zip(fresh.items(), starts, strict=True):
             self.consumer.seek(tp, start)
             owned.task = asyncio.create_task(self._serve(tp, owned))

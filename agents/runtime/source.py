@@ -104,7 +104,7 @@ class SourceTask:
         return await patiently(lambda: self._source.fetch(cursor), self._plan.pipeline.error_handling, self._labels)
 
     async def _cursor(self) -> Data | None:
-        consumer = self._cluster.consumer(group_id=None, isolation_level="read_committed")
+        consumer = self._cluster.reader(isolation_level="read_committed")
         await consumer.start()
         found: Data | None = None
         try:

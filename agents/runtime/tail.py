@@ -43,7 +43,7 @@ async def _last_messages(
 ) -> dict[int, list[Message]]:
     """The last `count` messages of each partition, doubling back where markers or compaction left fewer."""
     found: dict[int, list[Message]] = {}
-    consumer = cluster.consumer(group_id=None, isolation_level=isolation)
+    consumer = cluster.reader(isolation_level=isolation)
     await consumer.start()
     try:
         tps = [TopicPartition(topic, partition) for partition in partitions]
@@ -90,7 +90,7 @@ def place_of(head: Head) -> Place:
 
 async def first_offset(cluster: Cluster, tp: TopicPartition) -> int:
     """The offset that the partition's log begins at."""
-    consumer = cluster.consumer(group_id=None)
+    consumer = cluster.reader()
     await consumer.start()
     try:
         return int((await consumer.beginning_offsets([tp]))[tp])

@@ -29,13 +29,14 @@ class Difference:
     wanted: str
 
 
-async def ensure(cluster: Cluster, plan: Plan, *, replication: int = -1) -> list[str]:
+async def ensure(cluster: Cluster, plan: Plan, *, replication: int = 3) -> list[str]:
     """Make the plan's topics that are missing; the names of those that were made.
 
     Parameters
     ----------
     replication : int
-        Replicas of each; -1 takes the broker's default.
+        Replicas of each, or as many as there are brokers if that is less. Three are written by two at least, and no
+        replica that fell behind may become leader: an acknowledged frame is never lost to an election.
 
     Raises
     ------
@@ -76,7 +77,10 @@ async def compare(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[Diffe
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replication: int) -> None:
-    made = [NewTopic(t.name, t.partitions, replication, topic_configs=t.config) for t in topics]
+    brokers = len((await admin.describe_cluster())["brokers"])
+    factor = min(replication, brokers)
+    safety = {"unclean.leader.election.enable": "false", "min.insync.replicas": "2" if factor > 2 else "1"}
+    made = [NewTopic(t.name, t.partitions, factor, topic_configs={**safety, **t.config}) for t in topics]
     response = await admin.create_topics(made)
     for name, code, message in response.topic_errors:
         if code not in (0, _TOPIC_EXISTS):  # another worker may have been faster

@@ -37,7 +37,7 @@ from penstock.agents.runtime.purge import purge_last_frames
 from penstock.agents.runtime.sink import SinkHandler
 from penstock.agents.runtime.source import SourceTask
 from penstock.codecs.avro import ENRICHED_SCHEMA, AvroDecoder, AvroEncoder
-from penstock.codecs.enriched import EnrichedWriter
+from penstock.codecs.enriched import MetadataWriter
 from penstock.codecs.schema_registry import SchemaRegistry
 from penstock.connectors import registry as connectors
 from penstock.model.component import Resources, Sink
@@ -178,11 +178,11 @@ class Worker:
     async def _deliver(self, stop: asyncio.Event) -> None:
         pipeline = self.plan.pipeline
         schema_id = await self._enriched_schema() if pipeline.enriched.codec == "avro" else None
-        writer = EnrichedWriter(pipeline.tenant, pipeline.env, ENRICHMENT_VERSION)
+        metadata = MetadataWriter(pipeline.env, ENRICHMENT_VERSION)
         async with self._clients() as (_, letters):
 
             def make(partition: int) -> Deliver:
-                return Deliver(self.cluster, self.plan, partition, writer, letters, self._payloads, schema_id)
+                return Deliver(self.cluster, self.plan, partition, metadata, letters, self._payloads, schema_id)
 
             purge = asyncio.create_task(purge_last_frames(self.cluster, self.plan, self.owners))
             try:

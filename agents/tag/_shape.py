@@ -39,7 +39,6 @@ _KINDS: Final[Mapping[type, Kind]] = {
     dict: "object",
     list: "array",
 }
-_kind: Final = _KINDS.__getitem__
 
 
 @dataclass(frozen=True)
@@ -105,40 +104,54 @@ class ByShape(Generic[T]):
         except KeyError:
             pass
         found = shape(data)
-        made = self._make(found)
+        # a record whose numbers are whole here and broken there has many keys and one shape
+        known = found.fingerprint in self._made
+        made = self._made[found.fingerprint] if known else self._make(found)
         if len(found.fields) <= self.LARGEST:
-            if len(self._made) >= self._most:
-                del self._made[next(iter(self._made))]
-            self._made[key] = made
+            self._keep(found.fingerprint, made)
+            self._keep(key, made)
         return made
+
+    def _keep(self, key: Any, made: T) -> None:
+        if key not in self._made and len(self._made) >= self._most:
+            del self._made[next(iter(self._made))]
+        self._made[key] = made
 
     def __len__(self) -> int:
         return len(self._made)
 
 
-def _key(data: Data) -> Any:
-    kinds = tuple(map(_kind, map(type, data.values())))
-    if "object" not in kinds and "array" not in kinds:
-        return (tuple(data), kinds)
-    nested = [
-        _key(value) if kind == "object" else _list_key(value)
-        for kind, value in zip(kinds, data.values(), strict=True)
-        if kind == "object" or kind == "array"
-    ]
-    return (tuple(data), kinds, *nested)
+def _key(data: Data) -> tuple[Any, ...]:
+    """Names and types of each object, the outermost first, each closed by None: one loop, as it runs for every record.
+
+    Without the None, an empty object could not be told from its neighbour.
+    """
+    key: list[Any] = []
+    objects = [data]
+    for part in objects:
+        key += part
+        for value in part.values():
+            kind = type(value)
+            key.append(kind)
+            if kind is dict:
+                objects.append(value)
+            elif kind is list:
+                key.append(_list_key(value))
+        key.append(None)
+    return tuple(key)
 
 
 def _list_key(items: list[Any]) -> Any:
-    kinds = frozenset(map(_kind, map(type, items)))
-    if "object" not in kinds and "array" not in kinds:
-        return kinds
-    objects = frozenset([_key(item) for item in items if type(item) is dict])
-    return (kinds, objects, frozenset([_list_key(item) for item in items if type(item) is list]))
+    kinds = set(map(type, items))
+    if dict in kinds or list in kinds:
+        objects = frozenset([_key(item) for item in items if type(item) is dict])
+        return frozenset(kinds), objects, frozenset([_list_key(item) for item in items if type(item) is list])
+    return kinds.pop() if len(kinds) == 1 else frozenset(kinds)
 
 
 def _collect(value: Any, path: FieldPath, found: dict[FieldPath, set[Kind]]) -> None:
     # recursion is bounded: the codec refuses data that is nested deeper than 254 levels
-    kind = _kind(type(value))
+    kind = _KINDS[type(value)]
     if kind == "null":
         return
     if path:

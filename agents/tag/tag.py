@@ -33,7 +33,7 @@ class Config(StageConfig):
 
     tenant_field: str | None = Field(None, description="Dotted path of the field that names a record's tenant.")
     entity: str | None = Field(
-        None, description="The entity that all records are; guessed from their fields if absent."
+        None, description="The entity that all records are; guessed from their fields where absent."
     )
     include_fields: bool = Field(True, description="Note the type of each field, beside the fingerprint.")
     most_fields: int = Field(200, ge=0, description="Records with more fields are noted without their fields.")

@@ -27,6 +27,7 @@ from penstock.agents.redact._text import (
 
 CATEGORY: Final = "credit_card"
 SEVERITY: Final = "critical"
+SHORTENS: Final = True
 
 _GROUPS: Final = ((4, 4, 4, 4, 3), (4, 4, 4, 4), (4, 6, 5), (4, 6, 4))
 _GAP: Final = f"[{BLANKS}{DASHES}]?"
@@ -70,7 +71,8 @@ _SCHEMES: Final = (
     ("60|82|508|353|356", (16,)),  # RuPay
 )
 _PREFIXES: Final = {
-    length: re.compile("|".join(prefix for prefix, lengths in _SCHEMES if length in lengths)) for length in range(13, 20)
+    length: re.compile("|".join(prefix for prefix, lengths in _SCHEMES if length in lengths))
+    for length in range(13, 20)
 }
 _EAN: Final = 13
 

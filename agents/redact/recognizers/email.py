@@ -39,6 +39,7 @@ EXACT: Final = (
     re.compile(f"(?<![{_LOCAL}{_SPACED}{_UNSPACED}])([{_LOCAL}{_SPACED}{_UNSPACED}]++(?<=[{_UNSPACED}])@{_DOMAIN})"),
 )
 ANCHOR: Final = "@"
+SHORTENS: Final = True
 FIELD_NAMES: Final = ("email", "e_mail", "email_address", "mail", "mail_address")
 FIELD_VALUE: Final = re.compile(r"\s*[^\s@*]+@[^\s@*]+\s*")
 
@@ -48,9 +49,9 @@ _RETINA: Final = re.compile(r"[1-9](?:\.[0-9]+)?x\.(?:png|jpe?g|gif|svg|webp|bmp
 
 def validate(text: str) -> bool:
     """Whether the domain can be one: its last label has no digits, and it is no file name of the kind ``@2x.png``."""
-    domain = text.rpartition("@")[2]
-    last = domain.rpartition(".")[2]
-    return bool(_LAST_LABEL.fullmatch(last)) and not _RETINA.fullmatch(domain)
+    local, _, domain = text.rpartition("@")
+    name, _, last = domain.rpartition(".")
+    return bool(local and name and _LAST_LABEL.fullmatch(last)) and not _RETINA.fullmatch(domain)
 
 
 def canonical(text: str) -> str:

@@ -15,6 +15,7 @@ from penstock.agents.redact._text import BLANK_BYTES, BLANKS, DASH_BYTES, DASHES
 
 CATEGORY: Final = "iban"
 SEVERITY: Final = "high"
+SHORTENS: Final = True
 
 _COUNTRIES: Final = (
     "AD AE AL AT AZ BA BE BG BH BI BR BY CH CR CY CZ DE DJ DK DO EE EG ES FI FK FO FR GB GE GI GL GR GT HN HR HU IE IL "

@@ -18,9 +18,7 @@ CATEGORY: Final = "ip"
 SEVERITY: Final = "medium"
 
 _BROWSERS: Final = ("Chrome/", "Chromium/", "CriOS/", "Edg/", "EdgA/", "OPR/", "Version/", "YaBrowser/", "Safari/")
-_V4: Final = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
 _V4_FIRST: Final = begins("[0-9]", r"\.", *_BROWSERS)
-_HEX: Final = "[0-9A-Fa-f]{0,4}"
 
 CANDIDATE: Final = (
     LEFT + rb"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}[^0-9A-Za-z_]",
@@ -30,8 +28,8 @@ EXACT: Final = (
     re.compile(rf"{_V4_FIRST}[0-9]{{0,2}}\.[0-9]{{1,3}}\.[0-9]{{1,3}}\.[0-9]{{1,3}}(?![0-9A-Za-z_])(?!\.[0-9])"),
     re.compile(
         begins("[0-9A-Fa-f:]", ":", r"\.")
-        + rf"(?:(?<=:):(?:{_HEX}:){{0,6}}|(?<!:){_HEX[:-3]}3}}:(?:{_HEX}:){{1,6}})"
-        + rf"(?:{_V4}(?![0-9])|{_HEX})(?![0-9A-Za-z_])(?:%[0-9A-Za-z_.~\-]{{1,32}})?"
+        + r"(?=[0-9A-Fa-f]{0,3}:)[0-9A-Fa-f:]{1,40}(?:(?:\.[0-9]{1,3}){3})?(?<![^:]:)(?![0-9A-Za-z_])"
+        + r"(?!:[0-9A-Fa-f:])(?:%[0-9A-Za-z_.~\-]{1,32})?"
     ),
 )
 FIELD_NAMES: Final = ("ip", "ip_address", "ip_addr", "client_ip", "remote_addr")

@@ -13,15 +13,17 @@ import re
 from typing import Final
 
 from penstock.agents.redact import _numbering
-from penstock.agents.redact._text import BLANKS, DASHES, LEFT, RIGHT, begins, digits, stars
+from penstock.agents.redact._text import BLANKS, DASHES, RIGHT, begins, digits, stars
 
 CATEGORY: Final = "phone"
 SEVERITY: Final = "high"
 LOCALISED: Final = True
+SHORTENS: Final = True
 DEFAULT_REGIONS: Final = ("US", "GB", "DE", "FR", "ES", "IT", "NL")
 
 # Groups of numbers that are written without a trunk prefix: North America, Spain, Italy, India, Brazil, Mexico, China.
 _SHAPES: Final = (
+    (1, 3, 3, 4),
     (3, 3, 4),
     (3, 4, 4),
     (3, 3, 3),
@@ -33,7 +35,7 @@ _SHAPES: Final = (
 )
 _GAP: Final = f"[{BLANKS}{DASHES}./]{{1,3}}"
 _LOOSE: Final = f"[{BLANKS}{DASHES}./()]{{0,4}}"
-_FIRST: Final = begins("[(0-9]", "[0-9][.:/\\-]", r"[0-9]\)", r"\+", r"\+\(")
+_BEHIND: Final = ("[0-9][.:/\\-]", r"\+")
 _END: Final = r"(?![0-9A-Za-z_])(?![-./:][0-9])"
 _WORDS: Final = (
     "phone|tel|telephone|telefon|telefono|teléfono|téléphone|telefoon|mobile|mobil|mob|cell|cellphone|fax|call|dial|"
@@ -45,17 +47,159 @@ _GAP_BYTES: Final = rb"[ ()./\x80-\xff-]"
 _CLEAR: Final = rb"(?:[^0-9A-Za-z_.:/-]|[^0-9][.:/-]|\\[bfnrt])"
 
 
-def _shaped() -> str:
-    shapes = []
-    for first, *others in _SHAPES:
-        tail = "".join(f"{_GAP}[0-9]{{{length}}}" for length in others)
-        after = f"[0-9]{{{others[0]}}}" + "".join(f"{_GAP}?[0-9]{{{length}}}" for length in others[1:])
-        shapes.append(f"(?<![(])[0-9]{{{first - 1}}}{tail}|(?<=[(])[0-9]{{{first}}}\\)[{BLANKS}]?[{DASHES}]?{after}")
-    one = f"(?:(?<=1){_GAP}(?:\\([0-9]{{3}}\\)[{BLANKS}]?|[0-9]{{3}}{_GAP})[0-9]{{3}}{_GAP}[0-9]{{4}})"
-    return f"{_FIRST}(?:{'|'.join(shapes)}|{one}){_END}"
+def _shapes() -> str:
+    return "|".join(
+        f"[0-9]{{{first - 1}}}" + "".join(f"{_GAP}[0-9]{{{length}}}" for length in others) for first, *others in _SHAPES
+    )
 
 
-def _shaped_bytes() -> bytes:
-    shapes = [(_GAP_BYTES + b"+").join(b"[0-9]{%d}" % length for length in lengths) for lengths in _SHAPES]
-    shapes += [rb"[0-9]{%d}\)[ \x80-\xff-]*" % a + b"[0-9]{%d}[0-9]{%d}" % (b, c) for a, b, *(c,) in _SHAPES[:3]]
-    return _CLEAR + rb"\(?(?:1" + _GAP_BYTES + rb"+)?(?:" + b"|".join(shapes) + b")" + RIGHT
+def _shape_bytes() -> bytes:
+    return b"|".join((_GAP_BYTES + b"+").join(b"[0-9]{%d}" % length for length in lengths) for lengths in _SHAPES)
+
+
+CANDIDATE: Final = (
+    rb"\+[ (]?[0-9](?:" + _GAP_BYTES + rb"*[0-9]){6}",
+    _CLEAR + rb"00[1-9][0-9]{0,2}" + _GAP_BYTES + rb"+[0-9](?:" + _GAP_BYTES + rb"*[0-9]){4}",
+    _CLEAR + rb"0[1-9](?:" + _GAP_BYTES + rb"*[0-9]){7}",
+    rb"\(0[1-9](?:" + _GAP_BYTES + rb"*[0-9]){7}",
+    _CLEAR + rb"(?:" + _shape_bytes() + rb")" + RIGHT,
+    rb"\([1-9][0-9]{1,3}\)(?:" + _GAP_BYTES + rb"*[0-9]){6}",
+    _CLEAR + rb"0(?:6[0-9]{8}|7[0-9]{8,9}|1[5-7][0-9]{8,9})" + RIGHT,
+    rb"(?i:" + _WORDS.encode() + rb")[^0-9]{0,80}[0-9]{8}",
+)
+EXACT: Final = (
+    re.compile(rf"\+(?<![0-9A-Za-z_+]\+)[ (]?[0-9](?:{_LOOSE}[0-9]){{6,16}}(?![0-9])"),
+    re.compile(begins("0", *_BEHIND) + rf"0[1-9][0-9]{{0,2}}{_GAP}\(?[0-9](?:{_LOOSE}[0-9]){{4,14}}{_END}"),
+    re.compile(begins("0", *_BEHIND) + rf"(?=[0-9]{{1,6}}[^0-9])[1-9](?:{_LOOSE}[0-9]){{7,10}}{_END}"),
+    re.compile(rf"\((?<![A-Za-z_+]\()0[1-9](?:{_LOOSE}[0-9]){{7,10}}{_END}"),
+    re.compile(begins("[1-9]", *_BEHIND) + f"(?:{_shapes()}){_END}"),
+    re.compile(
+        rf"\((?<![A-Za-z_+]\()[1-9][0-9]{{1,3}}\)[{BLANKS}{DASHES}./]{{0,3}}[0-9]{{3,5}}(?:{_GAP})?[0-9]{{3,4}}{_END}"
+    ),
+    re.compile(begins("0", *_BEHIND) + rf"(?:6[0-9]{{8}}|7[0-9]{{8,9}}|1[5-7][0-9]{{8,9}}){_END}"),
+    re.compile(rf"(?<![A-Za-z])(?i:{_WORDS})(?![A-Za-z]){_BETWEEN}(?<![0-9A-Za-z_])([0-9]{{8,12}}){_END}"),
+)
+FIELD_NAMES: Final = (
+    "phone",
+    "phone_number",
+    "phone_no",
+    "telephone",
+    "telephone_number",
+    "tel",
+    "mobile",
+    "mobile_number",
+    "cell_phone",
+    "cell_number",
+    "fax",
+    "fax_number",
+    "whatsapp",
+    "msisdn",
+)
+FIELD_VALUE: Final = re.compile(
+    rf"\s*\+?\(?[0-9](?:{_LOOSE}[0-9]){{6,14}}\s*(?:(?:x|ext\.?|#)\s*[0-9]{{1,6}}\s*)?", re.IGNORECASE
+)
+
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_NO_NUMBER: Final = re.compile(
+    r"[0-3]?[0-9]([-./])[01]?[0-9]\1(?:19|20)[0-9]{2}(?![0-9])"  # 31.12.2024
+    rf"|{_OCTET}(?:\.{_OCTET}){{3}}\Z"  # an address
+    r"|[1-9][0-9]{2}\.[0-9]{3}\.[0-9]{3}\Z"  # 612.345.678, a number with its thousands marked
+)
+_TRUNK_IN_BRACKETS: Final = "(0)"
+
+
+def validate(text: str, regions: tuple[str, ...] = DEFAULT_REGIONS) -> bool:
+    """Whether a numbering plan has `text`: that of its country code, else those of `regions`."""
+    if _NO_NUMBER.match(text):
+        return False
+    number = digits(text.replace(_TRUNK_IN_BRACKETS, ""))
+    if text[0] == "+":
+        return _numbering.international(number)
+    if number.startswith("00"):
+        return _numbering.international(number[2:])
+    return _numbering.plan(regions).valid.fullmatch(number) is not None
+
+
+def canonical(text: str, regions: tuple[str, ...] = DEFAULT_REGIONS) -> str:
+    """The digits from the country code on, so that one number written in several ways is one."""
+    number = digits(text.replace(_TRUNK_IN_BRACKETS, ""))
+    if text.lstrip().startswith("+"):
+        return number
+    return number[2:] if number.startswith("00") else _numbering.plan(regions).full(number)
+
+
+def mask(text: str) -> str:
+    """The country code, where there is one, and the last two digits are kept.
+
+    >>> mask("+44 20 7946 0958"), mask("(415) 555-2671")
+    ('+44 ** **** **58', '(***) ***-**71')
+    """
+    start = re.match(r"\s*(?:\+|00)", text)
+    if start is None:
+        return stars(text, keep=2)
+    rest = text[start.end() :]
+    code = _numbering.country_code_length(digits(rest))
+    ends = [match.end() for match in re.finditer("[0-9]", rest)]
+    cut = ends[code - 1] if code else 0
+    return text[: start.end()] + rest[:cut] + stars(rest[cut:], keep=2)
+
+
+EXAMPLES: Final = {
+    "positive": (
+        "+14155552671",
+        "+1 (415) 555-2671",
+        "+1-555-123-4567",
+        "+49 (0)30 1234567",
+        "+44 20 7946 0958",
+        "+33 6 12 34 56 78",
+        "+86 138 1234 5678",
+        "0049 30 1234567",
+        "(415) 555-2671",
+        "(415)555-2671",
+        "415-555-2671",
+        "415.555.2671",
+        "1-415-555-2671",
+        "555-123-4567",
+        "020 7946 0958",
+        "07700 900123",
+        "07911123456",
+        "(020) 7946 0958",
+        "030/1234567",
+        "0151 23456789",
+        "01 23 45 67 89",
+        "01.23.45.67.89",
+        "0612345678",
+        "612 34 56 78",
+        "91 123 45 67",
+        "347 123 4567",
+        "06-12345678",
+        "phone: 4155552671",
+        "call 0301234567",
+        "+49\u00a030\u00a01234567",
+    ),
+    "negative": (
+        "4155552671",
+        "1700000000",
+        "1700000000000",
+        "2024-01-15",
+        "2024-01-15 10:30:00",
+        "2024-01-15T10:30:00+00:00",
+        "05/06/2023 1200",
+        "192.168.100.200",
+        "91.123.45.67",
+        "52.0123456789",
+        "-74.0060123456",
+        "0.0512345678",
+        "612.345.678",
+        "0000123456789",
+        "0123456789",
+        "4111 1111 1111 1111",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "170 000 0000",
+        "+0 170 000 0000",
+        "1.2.3.4.5.6.7.8.9.0",
+        "10:30:00 2024",
+        "12345678901234567890",
+        "+***-***-**71",
+    ),
+}

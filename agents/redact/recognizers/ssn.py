@@ -11,7 +11,18 @@ from 900, group 00, serial 0000; SSA, RM 10201.035) count only in such a field.
 import re
 from typing import Final
 
-from penstock.agents.redact._text import BLANK_BYTES, BLANKS, DASH_BYTES, DASHES, ENDS, LEFT, RIGHT, begins, digits, stars
+from penstock.agents.redact._text import (
+    BLANK_BYTES,
+    BLANKS,
+    DASH_BYTES,
+    DASHES,
+    ENDS,
+    LEFT,
+    RIGHT,
+    begins,
+    digits,
+    stars,
+)
 
 CATEGORY: Final = "ssn"
 SEVERITY: Final = "critical"

@@ -1,0 +1,225 @@
+"""Finding and replacing in one JSON value.
+
+Matches of one text that overlap: the longest wins, among equals the category that stands first in `PRECEDENCE`
+(then in the alphabet); what is left of the others stays. A match never reaches from one value into the next.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from penstock.agents.redact._policy import WHOLE_FIELD, Policy, Rule
+from penstock.agents.redact._recognizer import Recognizer
+from penstock.agents.redact._strategy import Strategy
+from penstock.agents.redact._walk import Leaf, Leaves, Renamed, path, walk
+
+PRECEDENCE: Final = ("iban", "credit_card", "email", "ssn", "ip", "phone")
+
+Span: TypeAlias = tuple[int, int, int]
+"""First character, the one behind the last, number of the recognizer."""
+Counts: TypeAlias = Counter[tuple[str, str, str]]
+"""(field, category, strategy) -> matches."""
+
+_BETWEEN: Final = "\0"  # no pattern takes a control character, so none goes over from leaf to leaf
+_KNOWN_NAMES: Final = 4096
+
+
+def in_order(categories: Iterable[str]) -> list[str]:
+    """Categories, the one that wins first."""
+    rank = {category: number for number, category in enumerate(PRECEDENCE)}
+    return sorted(categories, key=lambda category: (rank.get(category, len(rank)), category))
+
+
+class Engine:
+    """Recognizers and a policy.
+
+    Parameters
+    ----------
+    recognizers
+        In the order of precedence.
+    policy
+        What to do with what they find.
+
+    Attributes
+    ----------
+    patterns
+        (number of the recognizer, number of the pattern in it) of each exact pattern: what `hits` count.
+    """
+
+    def __init__(self, recognizers: Sequence[Recognizer], policy: Policy) -> None:
+        self.recognizers = recognizers
+        self.policy = policy
+        self.patterns = [(one, number) for one, item in enumerate(recognizers) for number in range(len(item.exact))]
+        self.all_hits = range(len(self.patterns))
+        self._names: dict[str, tuple[int, ...]] = {}
+
+    def leaves(self, tree: dict[str, Any]) -> Leaves:
+        """The leaves of `tree`."""
+        return walk(tree, self.policy, self._learn)
+
+    def note_leaves(self, note: dict[str, Any], name: str) -> Leaves:
+        """The leaves of what a stage noted, ``note[name]``; rules of fields hold below it, not for the note itself."""
+        value = note[name]
+        if isinstance(value, dict | list):
+            return walk(value, self.policy, self._learn, (None, note, name))
+        leaves = Leaves()
+        leaves.add(note, name, None, (), self.policy.base)
+        return leaves
+
+    def find(self, leaves: Leaves, hits: Iterable[int]) -> list[tuple[int, list[Span]]]:
+        """The spans to be hidden, by the number of their leaf; of the patterns, only those of `hits` are tried."""
+        found: dict[int, list[Span]] = {}
+        for index, place in enumerate(leaves.places):
+            for one in place.named:
+                text = leaves.texts[index]
+                if self.recognizers[one].is_value(text):
+                    found.setdefault(index, []).append((0, len(text), one))
+        text = _BETWEEN.join(leaves.texts)
+        spans = [span for hit in hits if hit < len(self.patterns) for span in self._spans(hit, text)]
+        if spans:
+            starts = [0, *accumulate(len(item) + 1 for item in leaves.texts)]
+            for first, last, one in spans:
+                index = bisect_right(starts, first) - 1
+                found.setdefault(index, []).append((first - starts[index], last - starts[index], one))
+        return [(index, settle(found[index])) for index in found]
+
+    def in_text(self, text: str) -> list[Span]:
+        """The spans to be hidden in a text that stands in no field, as the name of a field."""
+        return settle([span for hit in self.all_hits for span in self._spans(hit, text)])
+
+    def redact(self, leaves: Leaves, hits: Iterable[int], counts: Counts, null: bool = True) -> tuple[bool, Renamed]:
+        """Hide in place what is found, and count it.
+
+        Parameters
+        ----------
+        null
+            Whether a value that is removed whole may become null; otherwise a marker takes its place.
+
+        Returns
+        -------
+        changed : bool
+        renamed
+            The new names of fields whose name was personal.
+        """
+        renamed = self._new_names(leaves, counts)
+        changed = bool(renamed)
+        for index, spans in self.find(leaves, hits):
+            changed |= self._replace(leaves.places[index], leaves.texts[index], spans, renamed, counts, null)
+        for place, strategy in leaves.whole:
+            changed |= _hide(place, strategy, renamed, counts, null)
+        for holder in {id(holder): holder for _, holder, _ in leaves.names}.values():
+            items = [(renamed.get((id(holder), name), name), value) for name, value in holder.items()]
+            holder.clear()
+            holder.update(items)
+        return changed, renamed
+
+    def _spans(self, hit: int, text: str) -> Iterable[Span]:
+        one, number = self.patterns[hit]
+        recognizer = self.recognizers[one]
+        if not recognizer.anchor:
+            return [(*span, one) for span in recognizer.spans(number, text)]
+        found = []
+        at = text.find(recognizer.anchor)
+        while at >= 0:  # only the leaves that have the anchor
+            left, right = text.rfind(_BETWEEN, 0, at) + 1, text.find(_BETWEEN, at)
+            right = len(text) if right < 0 else right
+            found += [(*span, one) for span in recognizer.spans(number, text, left, right)]
+            at = text.find(recognizer.anchor, right)
+        return found
+
+    def _learn(self, name: str) -> tuple[int, ...] | None:
+        """See `_walk.Learn`; names are few and come again, so they are remembered, personal ones aside."""
+        known = self._names.get(name)
+        if known is None and not self.in_text(name):
+            known = tuple(one for one, item in enumerate(self.recognizers) if item.names_field(name))
+            if len(self._names) >= _KNOWN_NAMES:
+                self._names.clear()
+            self._names[name] = known
+        return known
+
+    def _new_names(self, leaves: Leaves, counts: Counts) -> Renamed:
+        renamed: Renamed = {}
+        for node, holder, name in leaves.names:
+            said: list[tuple[str, str]] = []
+            new = self._text(name, self.in_text(name), self.policy.base, said)
+            taken = holder.keys() | {renamed[key] for key in renamed if key[0] == id(holder)}
+            number = 2
+            unique = new
+            while unique in taken and unique != name:  # two names must not become one, a value would be lost
+                unique, number = f"{new}~{number}", number + 1
+            if unique != name:
+                renamed[id(holder), name] = unique
+            for category, strategy in said:
+                counts[path(node, name, renamed, holder), category, strategy] += 1
+        return renamed
+
+    def _replace(self, place: Leaf, text: str, spans: list[Span], renamed: Renamed, counts: Counts, null: bool) -> bool:
+        said: list[tuple[str, str]] = []
+        new: str | None = self._text(text, spans, place.rule, said)
+        for category, strategy in said:
+            counts[path(place.node, place.key, renamed, place.holder), category, strategy] += 1
+        if new == text:
+            return False
+        first, last, one = spans[0]
+        if null and last - first == len(text) and place.rule.strategies[self.recognizers[one].category].null:
+            new = None
+        place.holder[place.key] = new
+        return True
+
+    def _text(self, text: str, spans: list[Span], rule: Rule, said: list[tuple[str, str]]) -> str:
+        """`text` with its spans replaced; what was done is added to `said`."""
+        pieces: list[str] = []
+        behind = 0
+        for first, last, one in spans:
+            category = self.recognizers[one].category
+            strategy = rule.strategies[category]
+            old = text[first:last]
+            new = strategy.replace(old)
+            # what is general already (a network's address) is no find
+            if new != old or strategy.name == "keep":
+                said.append((category, strategy.name))
+            pieces += (text[behind:first], new)
+            behind = last
+        pieces.append(text[behind:])
+        return "".join(pieces)
+
+
+def settle(spans: list[Span]) -> list[Span]:
+    """The spans that win, from left to right; see the head of this module."""
+    if len(spans) == 1:
+        return spans
+    won: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span[0] - span[1], span[2], span[0])):
+        if all(span[1] <= first or last <= span[0] for first, last, _ in won):
+            won.append(span)
+    return sorted(won)
+
+
+def _hide(place: Leaf, strategy: Strategy, renamed: Renamed, counts: Counts, null: bool) -> bool:
+    """Hide a value whatever it is; of a container, each leaf, unless it becomes null as a whole."""
+    key = (path(place.node, place.key, renamed, place.holder), WHOLE_FIELD, strategy.name)
+    if strategy.null and null:
+        place.holder[place.key] = None
+        counts[key] += 1
+        return True
+    changed = False
+    stack: list[tuple[Any, Any]] = [(place.holder, place.key)]
+    while stack:
+        holder, at = stack.pop()
+        value = holder[at]
+        if isinstance(value, dict):
+            stack += [(value, name) for name in value]
+        elif isinstance(value, list):
+            stack += [(value, index) for index in range(len(value))]
+        elif value is not None:
+            text = value if isinstance(value, str) else orjson.dumps(value).decode()
+            new = strategy.replace(text)
+            if new != text:
+                holder[at] = new
+                counts[key] += 1
+                changed = True
+    return changed

@@ -1,0 +1,129 @@
+"""What a recognizer is, and how its file becomes one.
+
+A recognizer is a file ``recognizers/<category>.py`` (or an entry point in the group ``penstock.recognizers``) with
+
+=============  ====================================================================================================
+`CATEGORY`     the name of the file
+`SEVERITY`     ``low``, ``medium``, ``high`` or ``critical``
+`EXACT`        compiled patterns; what they match (group 1 if there is one) goes to `validate`. They never take a
+               quote, a backslash or a control character, and are linear in the length of the text
+`CANDIDATE`    for each of them a pattern over the bytes of JSON that Hyperscan and `re` both know, which finds
+               whatever it finds, and more if need be; it may look one character to either side, see `_text`
+`validate`     whether a matched text is of the category
+`FIELD_NAMES`  names of fields whose whole value is of the category, if it matches `FIELD_VALUE`: words in lower case
+               with underscores; ``phone`` is also ``homePhone``, ``PHONES``, ``phone_2``
+`EXAMPLES`     texts that hold one match, and texts that hold none
+=============  ====================================================================================================
+
+and, where it makes sense, `ANCHOR` (a character that is in every match, to find matches faster), `SHORTENS` (a match
+may be one without its last groups), `canonical` (one text for all ways to write a value), `mask`, `generalise`, and
+`LOCALISED` (then `validate` and `canonical` take a second argument, the regions).
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
+from typing import Any, Final
+
+from penstock.model.registry import Registry
+
+RECOGNIZERS: Final = Registry("penstock.agents.redact.recognizers", "penstock.recognizers", "recognizer")
+
+_CAMEL: Final = re.compile("(?<=[a-z0-9])(?=[A-Z])")
+_NAME_END: Final = "(?:e?s)?[-_ .]?[0-9]{0,4}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recognizer:
+    """One category of personal data; see the head of this module."""
+
+    category: str
+    severity: str
+    candidates: tuple[bytes, ...] = ()
+    exact: tuple[re.Pattern[str], ...] = ()
+    validate: Callable[[str], bool] = bool
+    anchor: str = ""
+    shortens: bool = False
+    names: re.Pattern[str] | None = None
+    name_candidate: bytes = b""
+    value: re.Pattern[str] | None = None
+    canonical: Callable[[str], str] = str
+    mask: Callable[[str], str] | None = None
+    generalise: Callable[[str], str] | None = None
+
+    def spans(self, number: int, text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
+        """Where pattern `number` finds the category in `text`, from left to right, without overlaps.
+
+        A match that `validate` refuses is tried again, where the category allows it, without its last group, then
+        without its last two and so on (a card number with an expiry date behind it); if all fails, the search goes on
+        one character later.
+        """
+        pattern = self.exact[number]
+        group = 1 if pattern.groups else 0
+        end = len(text) if end is None else end
+        while match := pattern.search(text, start, end):
+            first, last = match.span(group)
+            last = first + self._accepted(text[first:last])
+            if last > first:
+                yield first, last
+                start = last
+            else:
+                start = match.start() + 1
+
+    def _accepted(self, piece: str) -> int:
+        while piece and not self.validate(piece):
+            cut = len(piece) if self.shortens else 0
+            while cut and piece[cut - 1].isalnum():
+                cut -= 1
+            while cut and not piece[cut - 1].isalnum():
+                cut -= 1
+            piece = piece[:cut]
+        return len(piece)
+
+    def names_field(self, name: str) -> bool:
+        """Whether a field of that name is said to hold the category."""
+        return self.names is not None and self.names.search(_CAMEL.sub("_", name)) is not None
+
+    def is_value(self, text: str) -> bool:
+        """Whether the whole `text` can be the value of such a field."""
+        return self.value is not None and self.value.fullmatch(text) is not None
+
+
+def load(category: str, names: Sequence[str] | None, regions: tuple[str, ...]) -> Recognizer:
+    """The recognizer of `category`, with other names of fields than its own unless `names` is None.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such recognizer.
+    """
+    module = RECOGNIZERS.load(category)
+    alternatives = "|".join(re.escape(name).replace("_", "[-_ .]?") for name in names or _own_names(names, module))
+    end = _NAME_END
+    return Recognizer(
+        category=module.CATEGORY,
+        severity=module.SEVERITY,
+        candidates=module.CANDIDATE,
+        exact=module.EXACT,
+        validate=_local(module, "validate", regions),
+        anchor=getattr(module, "ANCHOR", ""),
+        shortens=getattr(module, "SHORTENS", False),
+        names=re.compile(f"(?ai)(?:\\A|[^a-z])(?:{alternatives}){end}\\Z") if alternatives else None,
+        name_candidate=f'(?i:{alternatives}){end}":'.encode() if alternatives else b"",
+        value=getattr(module, "FIELD_VALUE", None),
+        canonical=_local(module, "canonical", regions) if hasattr(module, "canonical") else str,
+        mask=getattr(module, "mask", None),
+        generalise=getattr(module, "generalise", None),
+    )
+
+
+def _own_names(names: Sequence[str] | None, module: ModuleType) -> Sequence[str]:
+    own: Sequence[str] = module.FIELD_NAMES if names is None else ()
+    return own
+
+
+def _local(module: ModuleType, name: str, regions: tuple[str, ...]) -> Callable[[str], Any]:
+    function: Callable[..., Any] = getattr(module, name)
+    return partial(function, regions=regions) if getattr(module, "LOCALISED", False) else function

@@ -1,0 +1,234 @@
+"""redact: hides what is personal, in values, field names, the Kafka key, headers and what earlier stages noted.
+
+>>> run("redact", {"user": {"email": "ann@example.com"}, "text": "from 192.0.2.77"}, policy={"ssn": "mask"})["data"]
+{'user': {'email': 'a***@e***.com'}, 'text': 'from 192.0.2.0'}
+
+What was done stands in the envelope's ``pii``, by field and category, never with a value; a record in which nothing
+is found goes on with the bytes that it came with. A second pass finds nothing in what the first one wrote, but for
+what it was told to keep.
+
+Each record is scanned once for anything that *may* be personal, as bytes and without being decoded; most records are
+done with that. Where something may be, the exact pattern and the validator of the categories in question decide, value
+by value. The candidates never miss what the exact patterns find (see `_recognizer`), so that this is the same as
+trying every pattern on every value.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, NamedTuple
+
+import orjson
+from msgspec import UNSET, UnsetType
+from pydantic import Field, StringConstraints
+
+from penstock.agents.redact import _message, _policy, _prefilter, _recognizer, _secret
+from penstock.agents.redact._engine import Counts, Engine, in_order
+from penstock.agents.redact._policy import Policy
+from penstock.agents.redact._walk import path
+from penstock.model.component import Apply, Resources, StageConfig
+from penstock.model.errors import ConfigurationError
+from penstock.model.record import Data, Headers, Record
+from penstock.model.verdict import KEEP, Keep
+
+NOTE: Final = "pii"
+
+DEFAULT_POLICY: Final = {
+    "email": "mask",
+    "phone": "mask",
+    "ssn": "hash",
+    "credit_card": "mask",
+    "iban": "mask",
+    "ip": "generalise",
+}
+
+_CLEAN_NOTES: Final = 256
+_CLEAN_NOTE_BYTES: Final = 4096
+
+FieldName = Annotated[str, StringConstraints(pattern=r'^[^"\\\x00-\x1f]+$')]
+
+
+class Config(StageConfig):
+    """What to look for, where, and what to do with it."""
+
+    policy: dict[str, str] = Field(
+        {},
+        description="Category -> strategy (mask, hash, remove, generalise, keep), where it is to differ from: email, "
+        "phone, credit_card and iban mask, ssn hash, ip generalise; any other category mask.",
+    )
+    fields: dict[FieldName, str | dict[str, str]] = Field(
+        {},
+        description="Field -> {category: strategy}, which holds there instead; or -> one strategy: keep keeps what is "
+        "found there, any other hides the whole value whatever it is. A name stands for any field of that name, a "
+        "dotted path for that field; both hold for what is below as well. The key is kafka.key, a header "
+        "kafka.headers.<name>.",
+    )
+    categories: tuple[str, ...] | None = Field(None, description="The categories to look for; all where absent.")
+    field_names: dict[str, tuple[FieldName, ...]] = Field(
+        {}, description="Category -> names of fields whose whole value is of it, in place of the recognizer's own."
+    )
+    regions: tuple[str, ...] = Field(
+        ("US", "GB", "DE", "FR", "ES", "IT", "NL"),
+        description="Regions (ISO 3166) whose national forms of phone numbers are looked for. International forms "
+        "always are; each region more takes more numbers for phone numbers that are none.",
+    )
+    key_env: str = Field(
+        "PENSTOCK_HASH_KEY",
+        min_length=1,
+        description="The environment variable that holds the key of hashes; <key_env>_FILE names a file instead.",
+    )
+
+
+class Found(NamedTuple):
+    """A place where something personal stands; the value itself is not part of it.
+
+    Attributes
+    ----------
+    field : str
+        Dotted path.
+    category, severity, strategy : str
+        What it is, how bad, and what the policy does with it.
+    start, end : int
+        Characters in the field's text (of a number, its digits).
+    in_name : bool
+        Whether it stands in the field's name rather than in its value; then `field` ends in that name.
+    """
+
+    field: str
+    category: str
+    severity: str
+    strategy: str
+    start: int
+    end: int
+    in_name: bool = False
+
+
+def build(config: Config, resources: Resources) -> Apply:
+    """Compile recognizers and policy.
+
+    Raises
+    ------
+    ConfigurationError
+        A category, strategy or region is unknown or does not fit; or a strategy needs the key and there is none.
+    """
+    engine = _engine(config, resources)
+    scan = _scanner(engine, config)
+    clean: set[bytes] = set()
+
+    def redact(record: Record) -> Keep:
+        entry, raw = record.entry, record.raw
+        parts = [raw, *_message.parts(entry)] if entry.key or entry.headers else [raw]
+        fresh = [name for name, note in entry.notes.items() if name != NOTE and note not in clean]
+        parts += [entry.notes[name] for name in fresh]
+        if not scan(raw if len(parts) == 1 else b"\n".join([*parts, b""])):
+            _remember(clean, [entry.notes[name] for name in fresh])
+            return KEEP
+        return _redact(engine, scan, record, fresh)
+
+    return redact
+
+
+def finder(config: Config) -> Callable[[Data], list[Found]]:
+    """A function that lists what the stage would find in the data of a record, and changes nothing; needs no key."""
+    engine = _engine(config, None)
+    base = engine.policy.base.strategies
+
+    def find(data: Data) -> list[Found]:
+        leaves = engine.leaves(data)
+        found = []
+        for node, holder, name in leaves.names:
+            for first, last, one in engine.in_text(name):
+                item = engine.recognizers[one]
+                where, strategy = path(node, name, None, holder), base[item.category].name
+                found.append(Found(where, item.category, item.severity, strategy, first, last, in_name=True))
+        for index, spans in engine.find(leaves, engine.all_hits):
+            place = leaves.places[index]
+            where = path(place.node, place.key)
+            for first, last, one in spans:
+                item = engine.recognizers[one]
+                strategy = place.rule.strategies[item.category].name
+                found.append(Found(where, item.category, item.severity, strategy, first, last))
+        return sorted(found)
+
+    return find
+
+
+def _redact(engine: Engine, scan: Callable[[bytes], Sequence[int]], record: Record, fresh: list[str]) -> Keep:
+    """The verdict on a record in which something may be personal."""
+    counts: Counts = Counter()
+    notes: dict[str, Any] = {}
+    data: Data | UnsetType = UNSET
+    entry = record.entry
+    if hits := scan(record.raw):
+        tree = orjson.loads(record.raw)  # a copy of our own: the record's data may not be changed in place
+        if engine.redact(engine.leaves(tree), hits, counts)[0]:
+            data = tree
+    for name in fresh:
+        if hits := scan(b"\n" + entry.notes[name] + b"\n"):
+            note = {name: orjson.loads(entry.notes[name])}
+            if engine.redact(engine.note_leaves(note, name), hits, counts)[0]:
+                notes[name] = note[name]
+    key: bytes | UnsetType | None = UNSET
+    headers: Headers | UnsetType = UNSET
+    if (parts := _message.parts(entry)) and (hits := scan(b"\n".join([b"", *parts, b""]))):
+        key, headers = _message.redact(engine, entry, hits, counts)
+    if counts:
+        notes[NOTE] = _merge(record.note(NOTE), counts)
+    return Keep(data=data, notes=notes, key=key, headers=headers)
+
+
+def _merge(before: list[dict[str, Any]] | None, counts: Counts) -> list[dict[str, Any]]:
+    """What this and earlier stages of the kind did; what is kept is found by each of them, and counts once."""
+    for item in before or ():
+        key = (item["field"], item["category"], item["strategy"])
+        counts[key] = max(counts[key], item["count"]) if item["strategy"] == "keep" else counts[key] + item["count"]
+    return [
+        {"category": category, "field": field, "strategy": strategy, "count": count}
+        for (field, category, strategy), count in sorted(counts.items())
+    ]
+
+
+def _remember(clean: set[bytes], notes: list[bytes]) -> None:
+    """Notes such as the schema's come with every record: what was clean once is not scanned again."""
+    if len(clean) >= _CLEAN_NOTES:
+        clean.clear()
+    clean.update(note for note in notes if len(note) <= _CLEAN_NOTE_BYTES)
+
+
+def _engine(config: Config, resources: Resources | None) -> Engine:
+    modules = _recognizer.RECOGNIZERS
+    wanted = modules.modules if config.categories is None else config.categories
+    categories = in_order({modules.name(name) for name in wanted})
+    for name in [*config.policy, *config.field_names]:
+        modules.name(name)  # raises for one that is unknown
+    recognizers = [_recognizer.load(name, config.field_names.get(name), config.regions) for name in categories]
+    policy = DEFAULT_POLICY | config.policy
+    return Engine(recognizers, _compile(config, policy, recognizers, resources))
+
+
+def _compile(
+    config: Config, policy: dict[str, str], recognizers: list[_recognizer.Recognizer], resources: Resources | None
+) -> Policy:
+    if resources is None:
+        return _policy.compile_policy(policy, config.fields, recognizers, _policy.label)
+    used = [policy.get(item.category, _policy.FALLBACK) for item in recognizers]
+    for rule in config.fields.values():
+        used += [rule] if isinstance(rule, str) else rule.values()
+    secret = _secret.load(config.key_env, resources.environ) if _policy.needs_key(used) else None
+    return _policy.compile_policy(policy, config.fields, recognizers, _policy.maker(secret))
+
+
+def _scanner(engine: Engine, config: Config) -> Callable[[bytes], Sequence[int]]:
+    """The prefilter: numbers of the exact patterns to try, beyond them those that only say that a field is there."""
+    patterns = [pattern for item in engine.recognizers for pattern in item.candidates]
+    if len(patterns) != len(engine.patterns):
+        raise ConfigurationError("redact: a recognizer has not one candidate for each exact pattern")
+    patterns += [item.name_candidate for item in engine.recognizers if item.name_candidate]
+    patterns += [_policy.candidate(where) for where in config.fields]
+    scan = _prefilter.prefilter(tuple(patterns))
+    everything = range(len(patterns))
+
+    def hits(data: bytes) -> Sequence[int]:
+        # an escape such as \u0001 ends in what may look like a digit of a number that follows
+        return everything if b"\\u" in data else scan(data)
+
+    return hits

@@ -1,0 +1,1 @@
+"""What the demo runs on: records from a seeded generator, and a small GeoIP database."""
