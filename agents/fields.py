@@ -11,6 +11,8 @@ from typing import Any
 from penstock.model.component import FieldNames
 from penstock.model.record import Data
 
+KNOWN_KEYS = 4096
+
 
 def leaves(data: Data, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Path and value of everything in `data` that is neither an object nor a list, in the order of the record."""
@@ -39,28 +41,47 @@ class Finder:
     def __init__(self, names: FieldNames) -> None:
         self._names = frozenset(name.lower() for name in names if "." not in name)
         self._paths = frozenset(name.lower() for name in names if "." in name)
+        self._known: dict[str, bool] = {}
 
     def __call__(self, data: Data) -> list[tuple[str, Any]]:
         """Path and value of each matching leaf, in the order of the record."""
         found: list[tuple[str, Any]] = []
-        self._walk(data, "", False, found)
+        self._object(data, "", found)
         return found
 
-    def _walk(self, value: Any, path: str, wanted: bool, found: list[tuple[str, Any]]) -> None:
+    def _object(self, data: Data, prefix: str, found: list[tuple[str, Any]]) -> None:
         # recursion is bounded: the codec refuses data that is nested deeper than its parser goes
-        if isinstance(value, dict):
-            for key, item in value.items():
-                here = f"{path}.{key}" if path else key
-                lower = key.lower()
-                match = lower in self._names or (bool(self._paths) and here.lower() in self._paths)
-                if match or isinstance(item, (dict, list)):
-                    self._walk(item, here, match, found)
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                if wanted or isinstance(item, (dict, list)):
-                    self._walk(item, f"{path}.{index}", wanted, found)
-        elif wanted:
-            found.append((path, value))
+        known = self._known
+        for key, item in data.items():
+            wanted = known.get(key)
+            if wanted is None:
+                wanted = self._learn(key)
+            if self._paths and not wanted:
+                wanted = (prefix + key).lower() in self._paths
+            kind = type(item)
+            if kind is dict:
+                self._object(item, f"{prefix}{key}.", found)
+            elif kind is list:
+                self._list(item, f"{prefix}{key}.", wanted, found)
+            elif wanted:
+                found.append((prefix + key, item))
+
+    def _list(self, items: list[Any], prefix: str, wanted: bool, found: list[tuple[str, Any]]) -> None:
+        for index, item in enumerate(items):
+            kind = type(item)
+            if kind is dict:
+                self._object(item, f"{prefix}{index}.", found)
+            elif kind is list:
+                self._list(item, f"{prefix}{index}.", wanted, found)
+            elif wanted:
+                found.append((f"{prefix}{index}", item))
+
+    def _learn(self, key: str) -> bool:
+        """Whether fields called `key` are wanted, remembered: names repeat from record to record."""
+        if len(self._known) >= KNOWN_KEYS:
+            self._known.clear()  # keys that are data themselves must not fill the memory
+        wanted = self._known[key] = key.lower() in self._names
+        return wanted
 
 
 def labels(paths: list[str]) -> list[str]:

@@ -90,8 +90,8 @@ def failure(what: str, logs: Mapping[Path, int], *, output: str = "") -> BrokerS
         What the program itself said, if that stands in no log.
     """
     text = "\n".join([*(_tail(log, start) for log, start in logs.items()), output])
-    line = last_telling_line(text.splitlines())
     cause = next((cause for cause in _CAUSES if cause.pattern.search(text)), None)
+    line = last_telling_line(text.splitlines(), cause.pattern if cause else _TELLING)
     named = [log for log, start in logs.items() if _tail(log, start)]
     parts = [
         f"{what}: {cause.what}" if cause else what,
@@ -101,10 +101,10 @@ def failure(what: str, logs: Mapping[Path, int], *, output: str = "") -> BrokerS
     return BrokerStartError("; ".join(part for part in parts if part), hint=cause.hint if cause else "")
 
 
-def last_telling_line(lines: Iterable[str]) -> str:
-    """Give the last line that speaks of an error, else the last that says anything; never one of a stack trace."""
+def last_telling_line(lines: Iterable[str], pattern: re.Pattern[str] = _TELLING) -> str:
+    """Give the last line with a pattern, else the last that says anything; never one of a stack trace."""
     said = [line.strip() for line in lines if line.strip() and not _STACK.match(line)]
-    telling = [line for line in said if _TELLING.search(line)]
+    telling = [line for line in said if pattern.search(line)]
     return (telling or said or [""])[-1][:_LONGEST_LINE]
 
 

@@ -51,6 +51,7 @@ LEAST_ROOM: Final = 64 * 1024 * 1024
 """Bytes that must be free on the disk before a start."""
 _PAUSE: Final = 0.05
 _PORT_TRIES: Final = 3
+_LONGEST_WAIT_FOR_PORT: Final = 2.0
 
 Progress = Callable[[str], None]
 Resolve = Callable[[Path, Progress], Sequence[Path]]
@@ -101,7 +102,7 @@ def find_or_start(environ: Mapping[str, str] = os.environ, on_progress: Progress
 
 def start(
     *,
-    port: int = 0,
+    port: int | None = None,
     data: Path | None = None,
     wait_seconds: float = 60.0,
     on_progress: Progress | None = None,
@@ -113,8 +114,8 @@ def start(
 
     Parameters
     ----------
-    port : int
-        Where it listens on 127.0.0.1; 0 is the port of last time if that is free, else a free one.
+    port : int, optional
+        Where it listens on 127.0.0.1; none or 0 is the port of last time if that is free, else a free one.
     data : Path, optional
         Its data folder; ``<home>/broker`` if not given. What it holds from earlier starts is there again.
     wait_seconds : float
@@ -135,6 +136,8 @@ def start(
     ConfigurationError
         penstock's home cannot be made, or ``PENSTOCK_BROKER_HEAP`` is not a size.
     """
+    if not 0 <= (port or 0) <= 65535:
+        raise BrokerStartError(f"{port} is no port", hint="choose one from 1 to 65535; 0 takes a free one")
     tell = on_progress or (lambda line: None)
     folder = _prepared(data, environ)
     with exclusive(
@@ -143,13 +146,13 @@ def start(
         on_wait=lambda: tell("waiting for another process that starts or stops the broker"),
     ):
         if running := status(folder):
-            return _joined(running, port, wait_seconds)
+            return _joined(running, port or 0, wait_seconds)
         classes = resolve(home(environ), tell)
-        return _Launch(folder, _java(java), classes, environ, wait_seconds, tell).run(port)
+        return _Launch(folder, _java(java), classes, environ, wait_seconds, tell).run(port or 0)
 
 
 def status(data: Path | None = None) -> BrokerInfo | None:
-    """Give the broker that runs on a data folder (the user's own if none is named), or none; tidies up after a crash."""
+    """Give the broker that runs on a data folder (the user's own if none is named), or none."""
     file = _folder(data, os.environ) / STATE
     try:
         content = json.loads(file.read_text("utf-8"))
@@ -165,6 +168,7 @@ def status(data: Path | None = None) -> BrokerInfo | None:
         return None
     if process.runs(info.pid, info.data):
         return info
+    # it crashed, or the machine was switched off
     file.unlink(missing_ok=True)
     return None
 
@@ -251,7 +255,7 @@ class _Launch:
         (self.folder / "cluster.id").write_text(cluster, "ascii")
         self.tell("preparing the broker's storage")
         arguments = ["format", "--cluster-id", cluster, "--config", "server.properties"]
-        command = [self.java, "@java.args", "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", *arguments]
+        command = [str(self.java), "@java.args", "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", *arguments]
         logs = self._logs()
         try:
             done = subprocess.run(
@@ -399,7 +403,13 @@ def _hold(port: int, held: contextlib.ExitStack) -> int:
 
 
 def _hold_any(wish: str, held: contextlib.ExitStack) -> int:
-    port = int(wish) if wish.isdecimal() and _is_free(int(wish)) else 0
+    """Take the port of last time if it is free: soon, if what had it is just ending."""
+    port = int(wish) if wish.isdecimal() else 0
+    deadline = time.monotonic() + _LONGEST_WAIT_FOR_PORT
+    while port and not _is_free(port):
+        if time.monotonic() >= deadline:
+            port = 0
+        time.sleep(_PAUSE)
     return _hold(port, held)
 
 

@@ -1,4 +1,4 @@
-"""Kafka's jars: downloaded once from Maven Central with jgo, and run only if they are the ones listed in ``kafka.json``.
+"""Kafka's jars: downloaded once from Maven Central with jgo, and run only if they are those in ``kafka.json``.
 
 ``kafka.json`` lists each jar as ``group:artifact:version`` with its SHA-256: what Maven resolves for `KAFKA`, and the
 binding of SLF4J to Log4j, which only Kafka's own distribution brings and without which a broker logs nothing. The list

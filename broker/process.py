@@ -75,11 +75,24 @@ def end(number: int, data: Path, *, with_signal: signal.Signals, wait_seconds: f
         except ProcessLookupError:
             return True
     deadline = time.monotonic() + wait_seconds
-    while runs(number, data):
+    while runs(number, data) or _is_dying(number):
         if time.monotonic() >= deadline:
             return False
         time.sleep(_PAUSE)
     return True
+
+
+def _is_dying(number: int) -> bool:
+    """Tell whether a process gave up its memory, and so its command line, but still has threads that hold its ports."""
+    try:
+        name_and_rest = Path(f"/proc/{number}/stat").read_text("utf-8", "replace")
+        if Path(f"/proc/{number}/cmdline").read_bytes():
+            return False
+    except OSError:
+        return False
+    # proc(5): after the name in brackets come the state, and as the 18th field from there the number of threads
+    fields = name_and_rest.rpartition(")")[2].split()
+    return fields[0] not in "ZX" or int(fields[17]) > 1
 
 
 def _arguments(number: int) -> list[str]:

@@ -24,6 +24,9 @@ from penstock.model.record import HEADER_RECORD_ID, HEADER_SOURCE_ID, HEADER_SOU
 Notes: TypeAlias = dict[str, bytes]
 
 _GROUP: Final = "enrichments."
+ENRICHMENT_VERSION: Final = "1.0"
+"""Of the stages' annotations: what ``enrichment_version`` says where nothing else is known."""
+
 _DEFAULTS: Final = {"schema": b"null", "entities": b"[]", "relations": b"[]", "pii": b"[]", "license": b"null"}
 _CACHED: Final = 1024
 

@@ -48,7 +48,7 @@ _SYNONYM: Final = 0.95
 _UNKNOWN_PREFIX: Final = 0.75
 _OTHER_ENTITY: Final = 0.5
 _NAME_OF_ENTITY: Final = 0.7
-_NESTED: Final = 0.7
+_NESTED: Final = 0.8
 
 
 class _Part(BaseModel):
@@ -188,7 +188,7 @@ class Catalogue:
         """The type of a field, by its name and the JSON type of its values alone."""
         for match in self.match(name):
             found = self.entities[match.entity].properties[match.property].type
-            if kind in _CARRIED_BY[found] and match.score >= _UNKNOWN_PREFIX:
+            if kind in _CARRIED_BY[found] and match.score >= _UNKNOWN_PREFIX * _SYNONYM:
                 return found
         return kind
 

@@ -21,8 +21,10 @@ relation lives as long as a record speaks of it; its properties are merged key b
 from typing import Annotated, Any, Final
 
 import msgspec
+import sqlalchemy as sa
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
+from penstock.services import graph_queries
 from penstock.services.auth import Refusal, answer_refusals, bearer
 from penstock.services.database import connect, reading
 from penstock.services.graph_store import METADATA, Batch, GraphStore, HoleFoundError
@@ -60,7 +62,7 @@ def create_app(database_url: str, token: str | None) -> FastAPI:
     def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    for router in (_batches(store), _queries(store)):
+    for router in (_batches(store), _queries(store.engine)):
         app.include_router(router, prefix="/api/v1", dependencies=[Depends(bearer(token))])
     return app
 
@@ -118,7 +120,7 @@ def _batches(store: GraphStore) -> APIRouter:
     @router.get("/positions/{stream:path}", summary="How far a stream is", responses={404: {}})
     def position(stream: str) -> dict[str, int]:
         with reading(store.engine) as connection:
-            found = store.position(connection, stream)
+            found = graph_queries.position(connection, stream)
         if found is None:
             raise Refusal(404, "unknown_stream", "nothing of this stream was written")
         return {"epoch": found[0], "next": found[1]}
@@ -126,28 +128,28 @@ def _batches(store: GraphStore) -> APIRouter:
     return router
 
 
-def _queries(store: GraphStore) -> APIRouter:
+def _queries(engine: sa.Engine) -> APIRouter:
     router = APIRouter(tags=["queries"])
 
     @router.get("/stats", summary="How many entities and relations of each type, and how many records")
     def stats() -> dict[str, Any]:
-        with reading(store.engine) as connection:
-            return store.stats(connection)
+        with reading(engine) as connection:
+            return graph_queries.stats(connection)
 
     @router.get("/entities", summary="Entities, by type and key")
     def entities(type: Type = None, key: Key = None, tenant: Tenant = None, limit: Limit = 100) -> list[dict[str, Any]]:
-        with reading(store.engine) as connection:
-            return store.entities(connection, type, key, tenant, limit)
+        with reading(engine) as connection:
+            return graph_queries.entities(connection, type, key, tenant, limit)
 
     @router.get("/entities/{type}/{key:path}/neighbors", summary="What an entity is related to, in either direction")
     def neighbors(type: str, key: str, tenant: Tenant = None, limit: Limit = 100) -> list[dict[str, Any]]:
-        with reading(store.engine) as connection:
-            return store.neighbors(connection, type, key, tenant, limit)
+        with reading(engine) as connection:
+            return graph_queries.neighbors(connection, type, key, tenant, limit)
 
     @router.get("/records/{id:path}", summary="What one record speaks of", responses={404: {}})
     def record(id: str) -> dict[str, Any]:
-        with reading(store.engine) as connection:
-            found = store.record(connection, id)
+        with reading(engine) as connection:
+            found = graph_queries.record(connection, id)
         if found is None:
             raise Refusal(404, "unknown_record", "no record of this id was written, or it was deleted")
         return found

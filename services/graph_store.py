@@ -1,8 +1,9 @@
 """What the graph API keeps: positions, records, entities, relations, and which record speaks of which.
 
-Rows are known by 16-byte digests of their identity, which makes looking up a batch one ``IN`` and a link two short
-columns. A batch costs a handful of statements whatever its size: which of its records are known, what they were
-linked to, which entities and relations exist, then one bulk write a table.
+Entities and relations are known by 16-byte digests of their identity, which makes looking up a batch one ``IN`` and a
+link short. Records are known by their id: ids that follow each other keep what is written together in few pages. A
+batch costs a handful of statements whatever its size: which of its records are known, what they were linked to, which
+entities and relations exist, then one bulk write a table.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,9 +42,18 @@ POSITION: Final = _table(
     sa.Column("next", sa.BigInteger, nullable=False),
 )
 RECORD: Final = _table(
-    "record", _digest("digest"), _text("id"), _text("tenant"), _text("stream"), sa.Column("offset", sa.BigInteger)
+    "record",
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("tenant"),
+    _text("stream"),
+    sa.Column("offset", sa.BigInteger, nullable=False),
 )
-LINK: Final = _table("link", _digest("record"), _digest("target"), sa.Index("graph_link_by_target", "target"))
+LINK: Final = _table(
+    "link",
+    sa.Column("record", sa.Text, primary_key=True),
+    _digest("target"),
+    sa.Index("graph_link_by_target", "target"),
+)
 ENTITY: Final = _table(
     "entity",
     _digest("digest"),
@@ -141,12 +151,10 @@ class _Rows(NamedTuple):
 
 
 class GraphStore:
-    """The tables and their rules."""
+    """Applies batches."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-
-    # --- writing
 
     def apply(self, batch: Batch) -> Applied:
         """Apply what of a batch is not applied yet, in one transaction.
@@ -181,15 +189,13 @@ class GraphStore:
     def _write(self, connection: sa.Connection, stream: str, records: Sequence[Record]) -> None:
         # Of a record that comes twice in a batch the last one counts.
         last = {record.id: record for record in records}
-        digests = {_hash("record", id): id for id in last}
         entities, relations = _Rows(ENTITY, {}), _Rows(RELATION, {})
-        links: set[tuple[bytes, bytes]] = set()
-        for digest, id in digests.items():
-            record = last[id]
+        links: set[tuple[str, bytes]] = set()
+        for id, record in last.items():
             if not record.deleted:
-                links.update((digest, target) for target in _spoken_of(record, entities.found, relations.found))
-        freed = self._unlink(connection, digests, links)
-        self._write_records(connection, stream, digests, last)
+                links.update((id, target) for target in _spoken_of(record, entities.found, relations.found))
+        freed = self._unlink(connection, last, links)
+        self._write_records(connection, stream, last)
         for rows in (entities, relations):
             self._merge(connection, rows)
         if links:
@@ -197,36 +203,29 @@ class GraphStore:
             _bulk(connection, upsert(connection, LINK).on_conflict_do_nothing(), pairs)
         self._forget(connection, freed)
 
-    def _unlink(
-        self, connection: sa.Connection, digests: Iterable[bytes], links: set[tuple[bytes, bytes]]
-    ) -> set[bytes]:
+    def _unlink(self, connection: sa.Connection, ids: Iterable[str], links: set[tuple[str, bytes]]) -> set[bytes]:
         """Remove links that records had and no longer have; returns what they pointed to."""
         chosen = sa.select(LINK.c.record, LINK.c.target)
-        known = {(row.record, row.target) for row in _where_in(connection, chosen, LINK.c.record, digests)}
+        known = {(row.record, row.target) for row in _where_in(connection, chosen, LINK.c.record, ids)}
         gone = sorted(known - links)
         if gone:
             one = (LINK.c.record == sa.bindparam("r")) & (LINK.c.target == sa.bindparam("t"))
             connection.execute(sa.delete(LINK).where(one), [{"r": record, "t": target} for record, target in gone])
         return {target for _, target in gone}
 
-    def _write_records(
-        self, connection: sa.Connection, stream: str, digests: dict[bytes, str], records: dict[str, Record]
-    ) -> None:
+    def _write_records(self, connection: sa.Connection, stream: str, records: dict[str, Record]) -> None:
         written, deleted = [], []
-        for digest, id in sorted(digests.items()):
-            record = records[id]
+        for id, record in sorted(records.items()):
             if record.deleted:
-                deleted.append({"d": digest})
-                continue
-            written.append(
-                {"digest": digest, "id": id, "tenant": record.tenant, "stream": stream, "offset": record.offset}
-            )
+                deleted.append({"i": id})
+            else:
+                written.append({"id": id, "tenant": record.tenant, "stream": stream, "offset": record.offset})
         if deleted:
-            connection.execute(sa.delete(RECORD).where(RECORD.c.digest == sa.bindparam("d")), deleted)
+            connection.execute(sa.delete(RECORD).where(RECORD.c.id == sa.bindparam("i")), deleted)
         if written:
             put = upsert(connection, RECORD)
             changed = {name: put.excluded[name] for name in ("tenant", "stream", "offset")}
-            _bulk(connection, put.on_conflict_do_update(index_elements=["digest"], set_=changed), written)
+            _bulk(connection, put.on_conflict_do_update(index_elements=["id"], set_=changed), written)
 
     def _merge(self, connection: sa.Connection, rows: _Rows) -> None:
         """Write entities or relations; properties that are stored and not spoken of now stay."""
@@ -247,81 +246,16 @@ class GraphStore:
 
     def _forget(self, connection: sa.Connection, freed: set[bytes]) -> None:
         """Delete those entities and relations that no record speaks of any more."""
+        if not freed:
+            return
+        # Locked before the links are looked at: who is about to link to one of them is waited for, and then seen.
+        for table in (ENTITY, RELATION):
+            chosen = sa.select(table.c.digest).order_by(table.c.digest).with_for_update()
+            list(_where_in(connection, chosen, table.c.digest, freed))
         living = {row.target for row in _where_in(connection, sa.select(LINK.c.target), LINK.c.target, freed)}
         gone = [{"d": digest} for digest in sorted(freed - living)]
         for table in (ENTITY, RELATION) if gone else ():
             connection.execute(sa.delete(table).where(table.c.digest == sa.bindparam("d")), gone)
-
-    # --- reading
-
-    def position(self, connection: sa.Connection, stream: str) -> tuple[int, int] | None:
-        row = connection.execute(sa.select(POSITION).where(POSITION.c.stream == stream)).one_or_none()
-        return None if row is None else (row.epoch, row.next)
-
-    def stats(self, connection: sa.Connection) -> dict[str, Any]:
-        def by_type(table: sa.Table) -> dict[str, int]:
-            chosen = (
-                sa.select(table.c.type, sa.func.count().label("count")).group_by(table.c.type).order_by(table.c.type)
-            )
-            return {row.type: row.count for row in connection.execute(chosen)}
-
-        records = connection.scalar(sa.select(sa.func.count()).select_from(RECORD))
-        return {"entities": by_type(ENTITY), "relations": by_type(RELATION), "records": records}
-
-    def entities(
-        self, connection: sa.Connection, type: str | None, key: str | None, tenant: str | None, limit: int
-    ) -> list[dict[str, Any]]:
-        wanted = {"type": type, "key": key, "tenant": tenant}
-        given = [ENTITY.c[name] == value for name, value in wanted.items() if value is not None]
-        order = (ENTITY.c.type, ENTITY.c.key, ENTITY.c.tenant)
-        rows = connection.execute(sa.select(ENTITY).where(*given).order_by(*order).limit(limit))
-        return [_entity(row) for row in rows]
-
-    def neighbors(
-        self, connection: sa.Connection, type: str, key: str, tenant: str | None, limit: int
-    ) -> list[dict[str, Any]]:
-        """Relations of an entity, outgoing first, with the entity at their other end (null: nobody described it)."""
-        found: list[dict[str, Any]] = []
-        for direction, here, there in (("out", "from", "to"), ("in", "to", "from")):
-            there_type, there_key = RELATION.c[f"{there}_type"], RELATION.c[f"{there}_key"]
-            same = (ENTITY.c.type == there_type) & (ENTITY.c.key == there_key) & (ENTITY.c.tenant == RELATION.c.tenant)
-            chosen = sa.select(
-                RELATION.c.type,
-                RELATION.c.tenant,
-                RELATION.c.properties,
-                there_type.label("there_type"),
-                there_key.label("there_key"),
-                ENTITY.c.properties.label("described"),
-            ).select_from(RELATION.outerjoin(ENTITY, same))
-            chosen = chosen.where(RELATION.c[f"{here}_type"] == type, RELATION.c[f"{here}_key"] == key)
-            if tenant is not None:
-                chosen = chosen.where(RELATION.c.tenant == tenant)
-            order = (RELATION.c.type, there_type, there_key, RELATION.c.tenant)
-            for row in connection.execute(chosen.order_by(*order).limit(limit - len(found))):
-                end = {"tenant": row.tenant, "type": row.there_type, "key": row.there_key}
-                end["properties"] = None if row.described is None else orjson.loads(row.described)
-                relation = {"type": row.type, "properties": orjson.loads(row.properties)}
-                found.append({"direction": direction, "relation": relation, "entity": end})
-        return found
-
-    def record(self, connection: sa.Connection, id: str) -> dict[str, Any] | None:
-        digest = _hash("record", id)
-        row = connection.execute(sa.select(RECORD).where(RECORD.c.digest == digest)).one_or_none()
-        if row is None:
-            return None
-
-        def linked(table: sa.Table, *order: str) -> Iterable[sa.Row[Any]]:
-            chosen = sa.select(table).join(LINK, LINK.c.target == table.c.digest).where(LINK.c.record == digest)
-            return connection.execute(chosen.order_by(*(table.c[name] for name in order)))
-
-        return {
-            "id": row.id,
-            "tenant": row.tenant,
-            "stream": row.stream,
-            "offset": row.offset,
-            "entities": [_entity(entity) for entity in linked(ENTITY, "type", "key")],
-            "relations": [_relation(found) for found in linked(RELATION, "type", "from_key", "to_key")],
-        }
 
 
 def _start(stored: tuple[int, int] | None, batch: Batch) -> int | None:
@@ -398,22 +332,8 @@ def _bulk(connection: sa.Connection, statement: sa.Insert, rows: list[dict[str, 
 
 
 def _where_in(
-    connection: sa.Connection, chosen: sa.Select[Any], column: sa.ColumnElement[Any], values: Iterable[bytes]
+    connection: sa.Connection, chosen: sa.Select[Any], column: sa.ColumnElement[Any], values: Iterable[Any]
 ) -> Iterable[sa.Row[Any]]:
     wanted = sorted(values)
     for begin in range(0, len(wanted), _MOST_PARAMETERS):
         yield from connection.execute(chosen.where(column.in_(wanted[begin : begin + _MOST_PARAMETERS])))
-
-
-def _entity(row: sa.Row[Any]) -> dict[str, Any]:
-    return {"tenant": row.tenant, "type": row.type, "key": row.key, "properties": orjson.loads(row.properties)}
-
-
-def _relation(row: sa.Row[Any]) -> dict[str, Any]:
-    return {
-        "tenant": row.tenant,
-        "type": row.type,
-        "from": {"type": row.from_type, "key": row.from_key},
-        "to": {"type": row.to_type, "key": row.to_key},
-        "properties": orjson.loads(row.properties),
-    }

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from penstock.agents.redact._policy import WHOLE_FIELD, Policy, Rule
+from penstock.agents.redact._policy import KEEP, WHOLE_FIELD, Policy, Rule
 from penstock.agents.redact._recognizer import Recognizer
 from penstock.agents.redact._strategy import Strategy
 from penstock.agents.redact._walk import Leaf, Leaves, Renamed, path, walk
@@ -59,33 +59,33 @@ class Engine:
 
     def leaves(self, tree: dict[str, Any]) -> Leaves:
         """The leaves of `tree`."""
-        return walk(tree, self.policy, self._learn)
+        return walk(tree, self.policy, self._names, self._learn)
 
     def note_leaves(self, note: dict[str, Any], name: str) -> Leaves:
         """The leaves of what a stage noted, ``note[name]``; rules of fields hold below it, not for the note itself."""
         value = note[name]
         if isinstance(value, dict | list):
-            return walk(value, self.policy, self._learn, (None, note, name))
-        leaves = Leaves()
-        leaves.add(note, name, None, (), self.policy.base)
-        return leaves
+            return walk(value, self.policy, self._names, self._learn, (None, note, name))
+        return walk({name: value}, Policy(self.policy.base), self._names, self._learn)
 
     def find(self, leaves: Leaves, hits: Iterable[int]) -> list[tuple[int, list[Span]]]:
         """The spans to be hidden, by the number of their leaf; of the patterns, only those of `hits` are tried."""
+        texts = leaves.texts
         found: dict[int, list[Span]] = {}
-        for index, place in enumerate(leaves.places):
-            for one in place.named:
-                text = leaves.texts[index]
-                if self.recognizers[one].is_value(text):
-                    found.setdefault(index, []).append((0, len(text), one))
-        text = _BETWEEN.join(leaves.texts)
-        spans = [span for hit in hits if hit < len(self.patterns) for span in self._spans(hit, text)]
+        for index, named in leaves.named:
+            for one in named:
+                if self.recognizers[one].is_value(texts[index]):
+                    found.setdefault(index, []).append((0, len(texts[index]), one))
+        text = _BETWEEN.join(texts)
+        last = len(self.patterns)
+        spans = [span for hit in hits if hit < last for span in self._spans(hit, text)]
         if spans:
-            starts = [0, *accumulate(len(item) + 1 for item in leaves.texts)]
-            for first, last, one in spans:
-                index = bisect_right(starts, first) - 1
-                found.setdefault(index, []).append((first - starts[index], last - starts[index], one))
-        return [(index, settle(found[index])) for index in found]
+            starts = [0, *accumulate([len(item) + 1 for item in texts])]
+            for begin, end, one in spans:
+                index = bisect_right(starts, begin) - 1
+                start = starts[index]
+                found.setdefault(index, []).append((begin - start, end - start, one))
+        return [(index, settle(spans) if len(spans) > 1 else spans) for index, spans in found.items()]
 
     def in_text(self, text: str) -> list[Span]:
         """The spans to be hidden in a text that stands in no field, as the name of a field."""
@@ -109,8 +109,8 @@ class Engine:
         changed = bool(renamed)
         for index, spans in self.find(leaves, hits):
             changed |= self._replace(leaves.places[index], leaves.texts[index], spans, renamed, counts, null)
-        for place, strategy in leaves.whole:
-            changed |= _hide(place, strategy, renamed, counts, null)
+        for leaf, strategy in leaves.whole:
+            changed |= _hide(leaf, strategy, renamed, counts, null)
         for holder in {id(holder): holder for _, holder, _ in leaves.names}.values():
             items = [(renamed.get((id(holder), name), name), value) for name, value in holder.items()]
             holder.clear()
@@ -121,24 +121,24 @@ class Engine:
         one, number = self.patterns[hit]
         recognizer = self.recognizers[one]
         if not recognizer.anchor:
-            return [(*span, one) for span in recognizer.spans(number, text)]
-        found = []
+            return [(first, last, one) for first, last in recognizer.spans(number, text)]
+        found: list[Span] = []
         at = text.find(recognizer.anchor)
         while at >= 0:  # only the leaves that have the anchor
             left, right = text.rfind(_BETWEEN, 0, at) + 1, text.find(_BETWEEN, at)
             right = len(text) if right < 0 else right
-            found += [(*span, one) for span in recognizer.spans(number, text, left, right)]
+            found += [(first, last, one) for first, last in recognizer.spans(number, text, left, right)]
             at = text.find(recognizer.anchor, right)
         return found
 
     def _learn(self, name: str) -> tuple[int, ...] | None:
         """See `_walk.Learn`; names are few and come again, so they are remembered, personal ones aside."""
-        known = self._names.get(name)
-        if known is None and not self.in_text(name):
-            known = tuple(one for one, item in enumerate(self.recognizers) if item.names_field(name))
-            if len(self._names) >= _KNOWN_NAMES:
-                self._names.clear()
-            self._names[name] = known
+        if self.in_text(name):
+            return None
+        known = tuple(one for one, item in enumerate(self.recognizers) if item.names_field(name))
+        if len(self._names) >= _KNOWN_NAMES:
+            self._names.clear()
+        self._names[name] = known
         return known
 
     def _new_names(self, leaves: Leaves, counts: Counts) -> Renamed:
@@ -157,17 +157,20 @@ class Engine:
                 counts[path(node, name, renamed, holder), category, strategy] += 1
         return renamed
 
-    def _replace(self, place: Leaf, text: str, spans: list[Span], renamed: Renamed, counts: Counts, null: bool) -> bool:
+    def _replace(self, leaf: Leaf, text: str, spans: list[Span], renamed: Renamed, counts: Counts, null: bool) -> bool:
+        holder, key, node, rule = leaf
         said: list[tuple[str, str]] = []
-        new: str | None = self._text(text, spans, place.rule, said)
-        for category, strategy in said:
-            counts[path(place.node, place.key, renamed, place.holder), category, strategy] += 1
+        new: str | None = self._text(text, spans, rule, said)
+        if said:
+            where = path(node, key, renamed, holder)
+            for category, strategy in said:
+                counts[where, category, strategy] += 1
         if new == text:
             return False
         first, last, one = spans[0]
-        if null and last - first == len(text) and place.rule.strategies[self.recognizers[one].category].null:
+        if null and last - first == len(text) and rule.strategies[self.recognizers[one].category].null:
             new = None
-        place.holder[place.key] = new
+        holder[key] = new
         return True
 
     def _text(self, text: str, spans: list[Span], rule: Rule, said: list[tuple[str, str]]) -> str:
@@ -180,34 +183,36 @@ class Engine:
             old = text[first:last]
             new = strategy.replace(old)
             # what is general already (a network's address) is no find
-            if new != old or strategy.name == "keep":
+            if new != old or strategy.name == KEEP:
                 said.append((category, strategy.name))
             pieces += (text[behind:first], new)
             behind = last
-        pieces.append(text[behind:])
-        return "".join(pieces)
+        return "".join([*pieces, text[behind:]])
 
 
 def settle(spans: list[Span]) -> list[Span]:
     """The spans that win, from left to right; see the head of this module."""
-    if len(spans) == 1:
-        return spans
     won: list[Span] = []
-    for span in sorted(spans, key=lambda span: (span[0] - span[1], span[2], span[0])):
-        if all(span[1] <= first or last <= span[0] for first, last, _ in won):
+    for span in sorted(set(spans), key=_rank):
+        if not won or all(span[1] <= first or last <= span[0] for first, last, _ in won):
             won.append(span)
     return sorted(won)
 
 
-def _hide(place: Leaf, strategy: Strategy, renamed: Renamed, counts: Counts, null: bool) -> bool:
+def _rank(span: Span) -> tuple[int, int, int]:
+    return span[0] - span[1], span[2], span[0]
+
+
+def _hide(leaf: Leaf, strategy: Strategy, renamed: Renamed, counts: Counts, null: bool) -> bool:
     """Hide a value whatever it is; of a container, each leaf, unless it becomes null as a whole."""
-    key = (path(place.node, place.key, renamed, place.holder), WHOLE_FIELD, strategy.name)
+    top, name, node, _ = leaf
+    key = (path(node, name, renamed, top), WHOLE_FIELD, strategy.name)
     if strategy.null and null:
-        place.holder[place.key] = None
+        top[name] = None
         counts[key] += 1
         return True
     changed = False
-    stack: list[tuple[Any, Any]] = [(place.holder, place.key)]
+    stack: list[tuple[Any, Any]] = [(top, name)]
     while stack:
         holder, at = stack.pop()
         value = holder[at]

@@ -19,7 +19,8 @@ WHOLE_FIELD: Final = "field"
 FALLBACK: Final = "mask"
 """For a category that no policy names."""
 
-_KEEP: Final = "keep"
+KEEP: Final = "keep"
+"""The strategy that leaves a match as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def _bare(
     known: Mapping[str, Recognizer],
     make: Callable[[str, Recognizer], Strategy],
 ) -> Rule:
-    if STRATEGIES.name(name) == _KEEP:
+    if STRATEGIES.name(name) == KEEP:
         return Rule({category: make(name, recognizer) for category, recognizer in known.items()})
     return Rule(base, whole=make(name, Recognizer(WHOLE_FIELD, "medium")))
 

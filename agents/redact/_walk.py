@@ -1,7 +1,7 @@
 """The leaves of a JSON value: every text and number that may hold something personal, and where it stands."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
 
 from penstock.agents.redact._policy import Policy, Rule
 from penstock.agents.redact._strategy import Strategy
@@ -9,8 +9,10 @@ from penstock.agents.redact._strategy import Strategy
 Holder: TypeAlias = dict[str, Any] | list[Any]
 Node: TypeAlias = tuple[Any, Holder, Any] | None
 """Where a container stands: (node of the container it is in, that container, key or index); None at the top."""
+Known: TypeAlias = Mapping[str, tuple[int, ...]]
+"""A field's name -> the numbers of the recognizers that it names."""
 Learn: TypeAlias = Callable[[str], tuple[int, ...] | None]
-"""A field's name in, the numbers of the recognizers that it names out; None if the name itself is personal."""
+"""The same for a name that is not known yet; None if the name itself is personal."""
 Renamed: TypeAlias = dict[tuple[int, str], str]
 """(id of an object, name of a field in it) -> the name that it will have."""
 
@@ -20,26 +22,8 @@ MAX_EXACT_FLOAT: Final = 1e16
 """From here on a whole float is written with an exponent."""
 
 
-class Leaf(NamedTuple):
-    """Where a text stands.
-
-    Attributes
-    ----------
-    holder, key
-        ``holder[key]`` is the value.
-    node
-        Where `holder` is.
-    named
-        The numbers of the recognizers that the field's name, or its list's, calls for.
-    rule
-        What the policy says here.
-    """
-
-    holder: Any
-    key: Any
-    node: Node
-    named: tuple[int, ...]
-    rule: Rule
+Leaf: TypeAlias = tuple[Any, Any, Node, Rule]
+"""Where a value stands: ``holder[key]``, `holder` stands at the node, and what the policy says there."""
 
 
 class Leaves:
@@ -49,54 +33,57 @@ class Leaves:
     ----------
     texts, places
         The text of each leaf, and where it is; of a number, its digits.
+    named
+        The leaves whose field's (or list's) name calls for recognizers: the number of the leaf, those of them.
     names
         The fields whose name is personal: where the object is, the object, the name.
     whole
         The values that are hidden whatever they are.
     """
 
-    __slots__ = ("names", "places", "texts", "whole")
+    __slots__ = ("named", "names", "places", "texts", "whole")
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.places: list[Leaf] = []
+        self.named: list[tuple[int, tuple[int, ...]]] = []
         self.names: list[tuple[Node, dict[str, Any], str]] = []
         self.whole: list[tuple[Leaf, Strategy]] = []
 
-    def add(self, holder: Any, key: Any, node: Node, named: tuple[int, ...], rule: Rule) -> None:
-        """Note ``holder[key]`` if it is a text, or a number that matters."""
-        value = holder[key]
-        text = value if type(value) is str else number_text(value) if type(value) in (int, float) else ""
-        if text:
-            self.texts.append(text)
-            self.places.append(Leaf(holder, key, node, named, rule))
 
-
-def walk(tree: Holder, policy: Policy, learn: Learn, node: Node = None) -> Leaves:
+def walk(tree: Holder, policy: Policy, known: Known, learn: Learn, node: Node = None) -> Leaves:
     """Collect the leaves of `tree`, which stands at `node`. Values under a rule that hides them whole are left out."""
     leaves = Leaves()
+    texts, places = leaves.texts, leaves.places
     ruled = bool(policy.names or policy.paths)
     stack: list[tuple[Holder, Node, tuple[int, ...], Rule]] = [(tree, node, (), policy.base)]
     while stack:  # a stack of our own: data may be nested deeper than Python's
         holder, node, named, outer = stack.pop()
         rule = outer
-        items: Iterable[tuple[Any, Any]] = holder.items() if isinstance(holder, dict) else enumerate(holder)
+        is_object = type(holder) is dict
+        items: Iterable[tuple[Any, Any]] = holder.items() if is_object else enumerate(holder)  # type: ignore[union-attr]
         for key, value in items:
-            if isinstance(holder, dict):
-                known = learn(key)
-                if known is None:
-                    leaves.names.append((node, holder, key))
-                named = known or ()
+            if is_object:
+                found = known.get(key)
+                if found is None and (found := learn(key)) is None:
+                    leaves.names.append((node, holder, key))  # type: ignore[arg-type]
+                named = found or ()
             if ruled:
-                rule = _rule(policy, node, key, outer)
+                rule = rule_at(policy, node, key, outer)
                 if rule.whole is not None:
                     if value is not None:
-                        leaves.whole.append((Leaf(holder, key, node, named, rule), rule.whole))
+                        leaves.whole.append(((holder, key, node, rule), rule.whole))
                     continue
-            if isinstance(value, dict | list):
+            kind = type(value)
+            if kind is dict or kind is list:
                 stack.append((value, (node, holder, key), named, rule))
-            else:
-                leaves.add(holder, key, node, named, rule)
+                continue
+            text = value if kind is str else number_text(value) if kind is int or kind is float else ""
+            if text:
+                if named:
+                    leaves.named.append((len(texts), named))
+                texts.append(text)
+                places.append((holder, key, node, rule))
     return leaves
 
 
@@ -109,7 +96,8 @@ def number_text(value: float) -> str:
     return str(value)
 
 
-def _rule(policy: Policy, node: Node, key: Any, outer: Rule) -> Rule:
+def rule_at(policy: Policy, node: Node, key: Any, outer: Rule) -> Rule:
+    """What the policy says of one field; `outer` is what it says of the container."""
     if policy.paths and (found := policy.paths.get(path(node, key))):
         return found
     return policy.names.get(key, outer)

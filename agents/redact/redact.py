@@ -111,20 +111,7 @@ def build(config: Config, resources: Resources) -> Apply:
         A category, strategy or region is unknown or does not fit; or a strategy needs the key and there is none.
     """
     engine = _engine(config, resources)
-    scan = _scanner(engine, config)
-    clean: set[bytes] = set()
-
-    def redact(record: Record) -> Keep:
-        entry, raw = record.entry, record.raw
-        parts = [raw, *_message.parts(entry)] if entry.key or entry.headers else [raw]
-        fresh = [name for name, note in entry.notes.items() if name != NOTE and note not in clean]
-        parts += [entry.notes[name] for name in fresh]
-        if not scan(raw if len(parts) == 1 else b"\n".join([*parts, b""])):
-            _remember(clean, [entry.notes[name] for name in fresh])
-            return KEEP
-        return _redact(engine, scan, record, fresh)
-
-    return redact
+    return _Redactor(engine, _scanner(engine, config))
 
 
 def finder(config: Config) -> Callable[[Data], list[Found]]:
@@ -141,57 +128,92 @@ def finder(config: Config) -> Callable[[Data], list[Found]]:
                 where, strategy = path(node, name, None, holder), base[item.category].name
                 found.append(Found(where, item.category, item.severity, strategy, first, last, in_name=True))
         for index, spans in engine.find(leaves, engine.all_hits):
-            place = leaves.places[index]
-            where = path(place.node, place.key)
+            holder, key, node, rule = leaves.places[index]
+            where = path(node, key)
             for first, last, one in spans:
                 item = engine.recognizers[one]
-                strategy = place.rule.strategies[item.category].name
+                strategy = rule.strategies[item.category].name
                 found.append(Found(where, item.category, item.severity, strategy, first, last))
         return sorted(found)
 
     return find
 
 
-def _redact(engine: Engine, scan: Callable[[bytes], Sequence[int]], record: Record, fresh: list[str]) -> Keep:
-    """The verdict on a record in which something may be personal."""
-    counts: Counts = Counter()
-    notes: dict[str, Any] = {}
-    data: Data | UnsetType = UNSET
-    entry = record.entry
-    if hits := scan(record.raw):
-        tree = orjson.loads(record.raw)  # a copy of our own: the record's data may not be changed in place
-        if engine.redact(engine.leaves(tree), hits, counts)[0]:
-            data = tree
-    for name in fresh:
-        if hits := scan(b"\n" + entry.notes[name] + b"\n"):
-            note = {name: orjson.loads(entry.notes[name])}
-            if engine.redact(engine.note_leaves(note, name), hits, counts)[0]:
-                notes[name] = note[name]
-    key: bytes | UnsetType | None = UNSET
-    headers: Headers | UnsetType = UNSET
-    if (parts := _message.parts(entry)) and (hits := scan(b"\n".join([b"", *parts, b""]))):
-        key, headers = _message.redact(engine, entry, hits, counts)
-    if counts:
-        notes[NOTE] = _merge(record.note(NOTE), counts)
-    return Keep(data=data, notes=notes, key=key, headers=headers)
+class _Redactor:
+    """The stage: what it looks for, and which notes it found clean.
+
+    Notes such as the schema's come with every record; what was clean once is not scanned again.
+    """
+
+    __slots__ = ("_clean", "_engine", "_scan")
+
+    def __init__(self, engine: Engine, scan: Callable[[bytes], Sequence[int]]) -> None:
+        self._engine = engine
+        self._scan = scan
+        self._clean: set[tuple[str, bytes]] = set()
+
+    def __call__(self, record: Record) -> Keep:
+        entry = record.entry
+        if not (entry.notes or entry.key or entry.headers):
+            hits = self._scan(record.raw)
+            return self._redact(record, hits, []) if hits else KEEP
+        notes = [note for note in entry.notes.items() if note not in self._clean and note[0] != NOTE]
+        parts = [record.raw, *_message.parts(entry), *[note for _, note in notes], b""]
+        if self._scan(b"\n".join(parts)):
+            return self._redact(record, self._scan(record.raw), notes)
+        for note in notes:
+            self._remember(note)
+        return KEEP
+
+    def _redact(self, record: Record, hits: Sequence[int], notes: list[tuple[str, bytes]]) -> Keep:
+        """The verdict on a record in which something may be personal: in its data by `hits`, elsewhere if scanned."""
+        entry = record.entry
+        counts: Counts = Counter()
+        data: Data | UnsetType = UNSET
+        if hits:
+            tree = orjson.loads(record.raw)  # a copy of our own: the record's data may not be changed in place
+            if self._engine.redact(self._engine.leaves(tree), hits, counts)[0]:
+                data = tree
+        written = {name: new for name, note in notes if (new := self._note(name, note, counts)) is not UNSET}
+        key: bytes | UnsetType | None = UNSET
+        headers: Headers | UnsetType = UNSET
+        if (parts := _message.parts(entry)) and (hits := self._scan(b"\n".join([b"", *parts, b""]))):
+            key, headers = _message.redact(self._engine, entry, hits, counts)
+        if not counts:
+            return KEEP
+        return Keep(data=data, notes={**written, NOTE: _merge(record.note(NOTE), counts)}, key=key, headers=headers)
+
+    def _note(self, name: str, note: bytes, counts: Counts) -> Any:
+        """What an earlier stage noted, redacted; unset where it stays."""
+        hits = self._scan(b"\n" + note + b"\n")
+        if hits:
+            before = counts.total()
+            tree = {name: orjson.loads(note)}
+            if self._engine.redact(self._engine.note_leaves(tree, name), hits, counts)[0]:
+                return tree[name]
+            if counts.total() != before:
+                return UNSET
+        self._remember((name, note))
+        return UNSET
+
+    def _remember(self, note: tuple[str, bytes]) -> None:
+        if len(self._clean) >= _CLEAN_NOTES:
+            self._clean.clear()
+        if len(note[1]) <= _CLEAN_NOTE_BYTES:
+            self._clean.add(note)
 
 
 def _merge(before: list[dict[str, Any]] | None, counts: Counts) -> list[dict[str, Any]]:
     """What this and earlier stages of the kind did; what is kept is found by each of them, and counts once."""
     for item in before or ():
         key = (item["field"], item["category"], item["strategy"])
-        counts[key] = max(counts[key], item["count"]) if item["strategy"] == "keep" else counts[key] + item["count"]
+        counts[key] = (
+            max(counts[key], item["count"]) if item["strategy"] == _policy.KEEP else counts[key] + item["count"]
+        )
     return [
         {"category": category, "field": field, "strategy": strategy, "count": count}
         for (field, category, strategy), count in sorted(counts.items())
     ]
-
-
-def _remember(clean: set[bytes], notes: list[bytes]) -> None:
-    """Notes such as the schema's come with every record: what was clean once is not scanned again."""
-    if len(clean) >= _CLEAN_NOTES:
-        clean.clear()
-    clean.update(note for note in notes if len(note) <= _CLEAN_NOTE_BYTES)
 
 
 def _engine(config: Config, resources: Resources | None) -> Engine:

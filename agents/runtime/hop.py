@@ -56,6 +56,7 @@ BUFFERED_FRAMES = 16
 HEAL_EVERY_SECONDS = 3.0
 HEAL_FOR_SECONDS = 60.0
 PURGE_EVERY_SECONDS = 30.0
+STUCK_SECONDS = 90.0  # Faust's recovery is known to wait for ever now and then (faust#432, #596)
 
 
 @dataclass(slots=True)
@@ -363,10 +364,16 @@ class Hop:
         consumer.stand_at(tp, back_to)
 
     async def _watch(self, generation: int) -> None:
-        """Every second: the lease, holes at the end of quiet partitions, what can be purged."""
-        purged = time.monotonic()
+        """Every second: is it alive, the lease, holes at the end of quiet partitions, what can be purged."""
+        purged = settled = time.monotonic()
         while True:
             await asyncio.sleep(1.0)
+            if self._app.unassigned:  # more workers than partitions: ready to take over
+                self.joined.set()
+            if self.joined.is_set() and not self._app.rebalancing:
+                settled = time.monotonic()
+            elif time.monotonic() - settled > STUCK_SECONDS:
+                raise PenstockError(f"joining the group or restoring the table takes more than {STUCK_SECONDS:.0f} s")
             if self._lease.check() != generation:
                 raise FencedError("this process stood still for longer than its lease")
             if self._app.crashed:

@@ -1,7 +1,8 @@
 """Making the topics of a plan, or refusing what stands in their place.
 
-Settings that matter for correctness (partitions, cleanup, message size) must be as planned; a topic that differs is
-refused, never changed: it may hold somebody's data.
+Settings that matter for correctness (partitions; of our own topics also cleanup and message size) must be as planned; a
+topic that differs is refused, never changed: it may hold somebody's data. Raw and enriched topics are their users': how
+long they keep what, and how large a message may be, is for them to say.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from penstock.topology.plan import Plan, Topic
 
 _TOPIC_EXISTS: Final = 36
 _CHECKED: Final = ("cleanup.policy", "max.message.bytes")
+_USERS_OWN: Final = frozenset({"raw", "enriched"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ async def compare(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[Diffe
         partitions = len(described[topic.name]["partitions"])
         if partitions != topic.partitions:
             found.append(Difference(topic.name, "partitions", str(partitions), str(topic.partitions)))
-        for setting in _CHECKED:
+        for setting in () if topic.kind in _USERS_OWN else _CHECKED:
             wanted, actual = topic.config.get(setting), configs[topic.name].get(setting, "")
             enough = setting == "max.message.bytes" and wanted and actual.isdigit() and int(actual) >= int(wanted)
             if wanted and wanted != actual and not enough:

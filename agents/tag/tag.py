@@ -6,7 +6,7 @@ shape have one note, whoever comes first; see `penstock.agents.tag._shape` for w
 
 >>> note = run("tag", {"user": {"name": "Ada", "email": "ada@example.com"}, "amount": 12})["schema"]
 >>> note["fingerprint"], note["version"], note["entity"]
-('f0', 1, 'Person')
+('2b64fe857fee9b4a54f2424167e6fc15', 1, 'Person')
 >>> note["fields"]
 {'amount': 'number', 'user.email': 'email', 'user.name': 'string'}
 """

@@ -52,9 +52,9 @@ class _Head(msgspec.Struct):
     next_offset: int
     head_hash: str
 
-    @property
-    def position(self) -> Position:
-        return Position(self.epoch, self.next_offset)
+
+def _position(head: _Head | None) -> Position | None:
+    return None if head is None else Position(head.epoch, head.next_offset)
 
 
 class _Ledger:
@@ -64,12 +64,11 @@ class _Ledger:
         self._heads: dict[str, _Head] = {}
 
     async def position(self, stream: str) -> Position | None:
-        head = await self._read_head(stream)
-        return head and head.position
+        return _position(await self._read_head(stream))
 
     async def write(self, batch: Batch) -> Receipt:
         head = self._heads.get(batch.stream) or await self._read_head(batch.stream)
-        rest = remaining(batch, head and head.position)
+        rest = remaining(batch, _position(head))
         if rest is None:
             return Receipt(written=0)
         head = head or _Head(rest.epoch, 0, rest.first, ledger.genesis_hash(rest.stream).hex())
@@ -115,23 +114,75 @@ class _Ledger:
 
 def _entry(batch: Batch, entry: Entry, seq: int) -> ledger.Entry:
     if isinstance(entry, Lost):
-        id, verdict, stage, code, timestamp, last = "", "lost", "", "", 0, entry.last
         id = f"{batch.topic}/{batch.partition}/{entry.offset}"
-    else:
-        id, timestamp, last = record_id(batch.topic, batch.partition, entry), entry.timestamp, entry.offset
-        kept = isinstance(entry, Kept)
-        verdict, stage, code = ("kept", "", "") if isinstance(entry, Kept) else (entry.outcome, entry.stage, entry.code)
+        return _ledger_entry(batch.epoch, seq, entry.offset, entry.last, id, "lost", 0)
+    id = record_id(batch.topic, batch.partition, entry)
+    verdict = "kept" if isinstance(entry, Kept) else entry.outcome
+    found = _ledger_entry(batch.epoch, seq, entry.offset, entry.offset, id, verdict, entry.timestamp)
+    if isinstance(entry, Kept):
+        return msgspec.structs.replace(
+            found, content_hash=_content_hash(entry), license=_license(entry), pii=_categories(entry)
+        )
+    return msgspec.structs.replace(found, stage=_storable(entry.stage), code=_storable(entry.code))
+
+
+def _ledger_entry(epoch: int, seq: int, offset: int, last: int, id: str, verdict: str, timestamp: int) -> ledger.Entry:
     return ledger.Entry(
         seq=seq,
-        epoch=batch.epoch,
-        offset=entry.offset,
+        epoch=epoch,
+        offset=offset,
         last=last,
         record_id=_storable(id),
         verdict=verdict,
-        stage=_storable(stage),
-        code=_storable(code),
-        content_hash=_content_hash(entry) if kept else "",
-        license=_license(entry) if kept else "",
-        pii=_categories(entry) if kept else (),
+        stage="",
+        code="",
+        content_hash="",
+        license="",
+        pii=(),
         timestamp=timestamp,
     )
+
+
+def _content_hash(entry: Kept) -> str:
+    if entry.claim:
+        return entry.claim.split(":")[1]  # a claim's address is the hash of what it stands for
+    return "" if entry.data is None else sha256(entry.data).hexdigest()
+
+
+def _license(entry: Kept) -> str:
+    found = orjson.loads(entry.notes.get("license", b"null"))
+    id = found.get("id") if isinstance(found, dict) else None
+    return _storable(id) if isinstance(id, str) else ""
+
+
+def _categories(entry: Kept) -> tuple[str, ...]:
+    found = orjson.loads(entry.notes.get("pii", b"[]"))
+    return tuple(sorted({_storable(each["category"]).replace(",", "_") for each in found if each.get("category")}))
+
+
+def _storable(text: str) -> str:
+    """Text without NUL, which a ledger refuses: ids and licenses come from records, and must not stop a chain."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _key(config: Config, environ: Mapping[str, str]) -> Ed25519PrivateKey:
+    if named := config.key_file or environ.get(KEY_VARIABLE):
+        path = Path(named).expanduser()
+        if not path.is_file():  # a slip in its name must not make a new key without a word
+            raise ConfigurationError(f"there is no signing key {path}", hint=f"set key_file or {KEY_VARIABLE}")
+        return ledger.load_or_create_key(path)
+    path = _data_folder(environ) / "keys" / "ledger.pem"
+    try:
+        return ledger.load_or_create_key(path)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the signing key {path} cannot be made: {error.strerror}", hint=f"set {KEY_VARIABLE} or PENSTOCK_HOME"
+        ) from None
+
+
+def _data_folder(environ: Mapping[str, str]) -> Path:
+    if named := environ.get("PENSTOCK_HOME"):
+        return Path(named).expanduser()
+    shared = environ.get("XDG_DATA_HOME", "")
+    # a relative XDG_DATA_HOME is to be ignored (XDG Base Directory Specification, section 3)
+    return (Path(shared) if Path(shared).is_absolute() else Path.home() / ".local" / "share") / "penstock"

@@ -64,6 +64,11 @@ def test_metadata_follows_the_time_and_the_last_header():
     assert found == [str(number) for number in range(3000)]
 
 
+def test_groups_may_be_called_anything():
+    entry = Kept(0, 0, b"{}", {'enrichments.100%b "x"': b"1", "enrichments.": b"2"})
+    assert orjson.loads(encode(entry, id="t/0/0", metadata=b"{}"))["enrichments"] == {"": 2, '100%b "x"': 1}
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -283,21 +283,44 @@ async def test_nothing_sent_or_received_is_logged_or_quoted(server, connect, cap
     assert "t0ken-canary" not in caplog.text
 
 
+async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer a byte now and then: never silent for long, never done."""
+    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while not writer.transport.is_closing():
+            writer.write(b".")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+
+async def test_a_server_that_drips_is_given_up_as_well():
+    running = await asyncio.start_server(drip, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}"
+    client = ServiceClient("the service", url, variable="X", backoff=QUICK, retries=0, timeout=0.2)
+    with pytest.raises(ServiceUnreachableError, match="TimeoutError"):
+        await asyncio.wait_for(client.request("GET", "/"), 5)
+    await client.close()
+    running.close()
+    await running.wait_closed()
+
+
 def test_another_event_loop_gets_its_own_connections():
-    async def scenario(client: list[ServiceClient]) -> int:
+    async def scenario(client: ServiceClient) -> object:
         told = Server().says(answer(200))
         running = await asyncio.start_server(told.serve, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}"
-        if not client:
-            client.append(ServiceClient("the service", url, variable="X", backoff=QUICK, keep_alive=False))
-        client[0].address = url
-        status = (await client[0].request("GET", "/")).status_code
+        client.address = f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}"
+        for _ in range(2):
+            assert (await client.request("GET", "/")).status_code == 200
         running.close()
         await running.wait_closed()
-        return status
+        assert client._client() is client._client()
+        return client._client()
 
-    client: list[ServiceClient] = []
-    assert [asyncio.run(scenario(client)) for _ in range(3)] == [200, 200, 200]
+    client = ServiceClient("the service", "http://localhost:1", variable="X", retries=0, keep_alive=False)
+    first, second = asyncio.run(scenario(client)), asyncio.run(scenario(client))
+    assert first is not second
+    asyncio.run(client.close())
 
 
 @pytest.mark.parametrize(

@@ -12,43 +12,23 @@ from typing import Final
 
 from stdnum import ean, luhn
 
-from penstock.agents.redact._text import (
-    BLANK_BYTES,
-    BLANKS,
-    DASH_BYTES,
-    DASHES,
-    ENDS,
-    LEFT,
-    RIGHT,
-    begins,
-    digits,
-    stars,
-)
+from penstock.agents.redact._text import BLANKS, DASHES, ENDS, begins, digits, stars
 
 CATEGORY: Final = "credit_card"
 SEVERITY: Final = "critical"
 SHORTENS: Final = True
 
+_FIRST: Final = "[2-68]"
 _GROUPS: Final = ((4, 4, 4, 4, 3), (4, 4, 4, 4), (4, 6, 5), (4, 6, 4))
-_GAP: Final = f"[{BLANKS}{DASHES}]?"
-_GAP_BYTES: Final = b"(?:" + BLANK_BYTES + b"|" + DASH_BYTES + b")?"
+_GAP: Final = f"[{BLANKS}{DASHES}]"
+_SHAPES: Final = "|".join(f"[0-9]{{{a - 1}}}" + "".join(f"{_GAP}[0-9]{{{n}}}" for n in rest) for a, *rest in _GROUPS)
 
-
-def _exact() -> str:
-    shapes = ["[0-9]{12,18}"]
-    for first, *others in _GROUPS:
-        shapes.append(f"[0-9]{{{first - 1}}}" + "".join(f"{_GAP}[0-9]{{{length}}}" for length in others))
-    return begins("[0-9]", r"[0-9]\.") + f"(?:{'|'.join(shapes)}){ENDS}(?!\\.[0-9])"
-
-
-def _candidate() -> bytes:
-    shapes = [b"[0-9]{13,19}"]
-    shapes += [_GAP_BYTES.join(b"[0-9]{%d}" % length for length in lengths) for lengths in _GROUPS]
-    return LEFT + b"(?:" + b"|".join(shapes) + b")" + RIGHT
-
-
-CANDIDATE: Final = (_candidate(),)
-EXACT: Final = (re.compile(_exact()),)
+_GAPS: Final = rb"[ \x80-\xff-]+"
+CANDIDATE: Final = (
+    rb"[2-68][0-9]{12}|[0-9]{4}" + _GAPS + rb"[0-9]{4}" + _GAPS + rb"[0-9]{4}|"
+    rb"[0-9]{4}" + _GAPS + rb"[0-9]{6}" + _GAPS + rb"[0-9]{4}",
+)
+EXACT: Final = (re.compile(begins(_FIRST, r"[0-9]\.") + f"(?:[0-9]{{12,18}}|{_SHAPES}){ENDS}(?!\\.[0-9])"),)
 FIELD_NAMES: Final = (
     "credit_card",
     "credit_card_number",

@@ -11,31 +11,18 @@ from typing import Final
 
 from stdnum import iban
 
-from penstock.agents.redact._text import BLANK_BYTES, BLANKS, DASH_BYTES, DASHES, ENDS, LEFT, begins, stars
+from penstock.agents.redact._text import BLANKS, DASHES, ENDS, LEFT, begins, stars
 
 CATEGORY: Final = "iban"
 SEVERITY: Final = "high"
 SHORTENS: Final = True
 
-_COUNTRIES: Final = (
-    "AD AE AL AT AZ BA BE BG BH BI BR BY CH CR CY CZ DE DJ DK DO EE EG ES FI FK FO FR GB GE GI GL GR GT HN HR HU IE IL "
-    "IQ IS IT JO KW KZ LB LC LI LT LU LV LY MC MD ME MK MN MR MT MU NI NL NO OM PK PL PS PT QA RO RS RU SA SC SD SE SI "
-    "SK SM SO ST SV TL TN TR UA VA VG XK YE"
-)
 _GAP: Final = f"[{BLANKS}{DASHES}]"
-_GAP_BYTES: Final = b"(?:" + BLANK_BYTES + b"|" + DASH_BYTES + b")?"
+_GAP_BYTES: Final = rb"[ \x80-\xff-]{0,3}"
 
+# without the list of countries: Hyperscan takes longer over it than the exact pattern over what it would keep out
 CANDIDATE: Final = (
-    LEFT
-    + b"(?i:"
-    + _COUNTRIES.replace(" ", "|").encode()
-    + b")[0-9]{2}"
-    + _GAP_BYTES
-    + b"[0-9A-Za-z]{4}"
-    + _GAP_BYTES
-    + b"[0-9A-Za-z]{4}"
-    + _GAP_BYTES
-    + b"[0-9A-Za-z]{3}",
+    LEFT + rb"[A-Za-z]{2}[0-9]{2}" + (_GAP_BYTES + rb"[0-9A-Za-z]{4}") * 2 + _GAP_BYTES + rb"[0-9A-Za-z]{3}",
 )
 EXACT: Final = (
     re.compile(

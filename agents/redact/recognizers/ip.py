@@ -32,8 +32,7 @@ EXACT: Final = (
         + r"(?!:[0-9A-Fa-f:])(?:%[0-9A-Za-z_.~\-]{1,32})?"
     ),
 )
-FIELD_NAMES: Final = ("ip", "ip_address", "ip_addr", "client_ip", "remote_addr")
-FIELD_VALUE: Final = re.compile(r"\s*[0-9]{1,3}(?:\.[0-9]{1,3}){3}\s*")
+FIELD_NAMES: Final = ()  # what is no address in free text is none in a field called ip
 
 _DOTTED: Final = re.compile(
     r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}"
@@ -61,7 +60,7 @@ def validate(text: str) -> bool:
 def canonical(text: str) -> str:
     """As RFC 5952 writes it, without the zone."""
     if ":" not in text:
-        return _plain(text)
+        return text
     return str(ipaddress.IPv6Address(text.partition("%")[0]))
 
 
@@ -80,17 +79,12 @@ def generalise(text: str) -> str:
     ('2001:db8:1::', '::ffff:192.0.2.0', '2002:c000:200::')
     """
     if ":" not in text:
-        return f"{_plain(text).rpartition('.')[0]}.0"
+        return f"{text.rpartition('.')[0]}.0"
     number = int(ipaddress.IPv6Address(text.partition("%")[0]))
     if number >> 32 << 32 == _IPV4_MAPPED:
         return f"::ffff:{ipaddress.IPv4Address(number & 0xFFFFFF00)}"
     bits = _KEPT_BITS_6TO4 if number >> 112 == _SIX_TO_FOUR else _KEPT_BITS
     return str(ipaddress.IPv6Address(number >> 128 - bits << 128 - bits))
-
-
-def _plain(text: str) -> str:
-    """Dotted decimal without zeros in front (a field called ``ip`` may have them)."""
-    return ".".join(str(int(part)) for part in text.strip().split("."))
 
 
 EXAMPLES: Final = {

@@ -44,6 +44,7 @@ _WORDS: Final = (
 _BETWEEN: Final = r"[^0-9+\x00-\x08\x0b\x0c\x0e-\x1f]{0,20}"
 
 _GAP_BYTES: Final = rb"[ ()./\x80-\xff-]"
+_GAPS: Final = _GAP_BYTES + b"+"
 _CLEAR: Final = rb"(?:[^0-9A-Za-z_.:/-]|[^0-9][.:/-]|\\[bfnrt])"
 
 
@@ -53,16 +54,23 @@ def _shapes() -> str:
     )
 
 
-def _shape_bytes() -> bytes:
-    return b"|".join((_GAP_BYTES + b"+").join(b"[0-9]{%d}" % length for length in lengths) for lengths in _SHAPES)
-
-
 CANDIDATE: Final = (
     rb"\+[ (]?[0-9](?:" + _GAP_BYTES + rb"*[0-9]){6}",
-    _CLEAR + rb"00[1-9][0-9]{0,2}" + _GAP_BYTES + rb"+[0-9](?:" + _GAP_BYTES + rb"*[0-9]){4}",
+    _CLEAR + rb"00[1-9][0-9]{0,2}" + _GAPS + rb"[0-9](?:" + _GAP_BYTES + rb"*[0-9]){4}",
     _CLEAR + rb"0[1-9](?:" + _GAP_BYTES + rb"*[0-9]){7}",
     rb"\(0[1-9](?:" + _GAP_BYTES + rb"*[0-9]){7}",
-    _CLEAR + rb"(?:" + _shape_bytes() + rb")" + RIGHT,
+    # the first groups of each shape; a decimal or a day of a month does not look like them
+    rb"[^0-9](?:(?:[1-9][0-9]{2}"
+    + _GAPS
+    + rb"[0-9]{2,4}|[1-9][0-9]"
+    + _GAPS
+    + rb"[0-9]{3,5}|1"
+    + _GAPS
+    + rb"[0-9]{3})"
+    + _GAPS
+    + rb"[0-9]{2}|[0-9]{5}"
+    + _GAPS
+    + rb"[0-9]{5})",
     rb"\([1-9][0-9]{1,3}\)(?:" + _GAP_BYTES + rb"*[0-9]){6}",
     _CLEAR + rb"0(?:6[0-9]{8}|7[0-9]{8,9}|1[5-7][0-9]{8,9})" + RIGHT,
     rb"(?i:" + _WORDS.encode() + rb")[^0-9]{0,80}[0-9]{8}",
@@ -106,6 +114,8 @@ _NO_NUMBER: Final = re.compile(
     r"|[1-9][0-9]{2}\.[0-9]{3}\.[0-9]{3}\Z"  # 612.345.678, a number with its thousands marked
 )
 _TRUNK_IN_BRACKETS: Final = "(0)"
+_DIALLED: Final = re.compile(r"\s*(?:\+|00)")
+_ONE_DIGIT: Final = re.compile("[0-9]")
 
 
 def validate(text: str, regions: tuple[str, ...] = DEFAULT_REGIONS) -> bool:
@@ -134,14 +144,13 @@ def mask(text: str) -> str:
     >>> mask("+44 20 7946 0958"), mask("(415) 555-2671")
     ('+44 ** **** **58', '(***) ***-**71')
     """
-    start = re.match(r"\s*(?:\+|00)", text)
+    start = _DIALLED.match(text)
     if start is None:
         return stars(text, keep=2)
-    rest = text[start.end() :]
-    code = _numbering.country_code_length(digits(rest))
-    ends = [match.end() for match in re.finditer("[0-9]", rest)]
-    cut = ends[code - 1] if code else 0
-    return text[: start.end()] + rest[:cut] + stars(rest[cut:], keep=2)
+    cut = start.end()
+    for _ in range(_numbering.country_code_length(digits(text[cut:]))):
+        cut = _ONE_DIGIT.search(text, cut).end()  # type: ignore[union-attr]
+    return text[:cut] + stars(text[cut:], keep=2)
 
 
 EXAMPLES: Final = {

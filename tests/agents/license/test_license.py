@@ -196,7 +196,7 @@ async def test_what_the_file_settles_is_not_asked(stage, licenses):
 )
 async def test_no_registry_means_waiting_or_what_the_file_says(stage, licenses, broken):
     licenses.broken = broken
-    check, clock = stage(allow=["MIT"])
+    check, _ = stage(allow=["MIT"])
     assert note((await check(frame("MIT")))[0])["decision"] == "allow"
     with pytest.raises(ServiceUnreachableError, match="LICENSE_REGISTRY_URL") as caught:
         await check(frame("MIT", "A"))
@@ -204,7 +204,7 @@ async def test_no_registry_means_waiting_or_what_the_file_says(stage, licenses, 
     for instead, expected in {"deny": Deny, "quarantine": Quarantine}.items():
         check, _ = stage(when_unreachable=instead)
         assert await check(frame("A")) == [expected("license_unverified")]
-    check, clock = stage(when_unreachable="allow", deny=["MIT"])
+    check, _ = stage(when_unreachable="allow", deny=["MIT"])
     verdicts = [note(v) for v in await check(frame("CC-BY-4.0", "MIT"))]
     assert verdicts == [{"id": "CC-BY-4.0", "decision": "allow", "duties": ["attribution"]}, Deny("license_denied")]
     licenses.broken = None
@@ -223,7 +223,7 @@ async def test_a_stopgap_verdict_is_not_kept(stage, licenses):
 
 async def test_a_refused_question_kills_only_the_records_that_it_is_about(stage, licenses):
     licenses.licenses, licenses.refuses = {"A": ALLOW, "B": ALLOW}, {"B"}
-    check, clock = stage()
+    _, clock = stage()
     entries = [Kept(i, 0, json.dumps({"license": id}).encode(), {}) for i, id in enumerate("ABABABB")]
     resources = Resources(environ={"LICENSE_REGISTRY_URL": licenses.url}, clock=clock)
     chain = Chain([("license", registry.configure("license", {"field": "license"}))], resources)
