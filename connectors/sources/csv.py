@@ -1,6 +1,6 @@
 """csv: rows as JSON objects, by the names in the header (RFC 4180; any delimiter; LF or CR LF).
 
-    source: {type: csv, path: "people/*.csv", types: {age: integer}}
+    sources: [{csv: {path: "people/*.csv", types: {age: integer}}}]
 
 Cells stay strings unless `types` says otherwise. The id of a record is ``<path>:<line>``, the line where it begins.
 What is no record goes to the dead letters with its bytes, and reading goes on behind it:

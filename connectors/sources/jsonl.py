@@ -1,6 +1,6 @@
 """jsonl: one JSON object a line, handed on as it stands; whether it is JSON is the raw topic's codec's to judge.
 
-    source: {type: jsonl, path: "events/*.jsonl"}
+    sources: [{jsonl: {path: "events/*.jsonl"}}]
 
 Lines end with LF or CR LF; empty ones are skipped. The id of a record is ``<path>:<line>``.
 """
