@@ -279,7 +279,7 @@ def _listen(name: str, host: str, port: int) -> socket.socket:
     wanted = [PORTS[name], 0] if port == -1 else [port]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for number in wanted:
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         # Not SO_REUSEPORT: a port that somebody else serves must be refused.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -32,11 +32,14 @@ _KINDS: Final = (
     "voicemail",
 )
 _TRUNK_IN_GERMAN_STYLE: Final = "0"
+_CODES: Final = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)  # none is the beginning of another
 
 
 def country_code_length(number: str) -> int:
     """How many of the first digits of an international number are its country code; 0 if there is no such country."""
-    return next((n for n in (1, 2, 3) if int(number[:n] or 0) in COUNTRY_CODE_TO_REGION_CODE), 0)
+    if number[:2] in _CODES:
+        return 2
+    return 1 if number[:1] in _CODES else 3 if number[:3] in _CODES else 0
 
 
 def international(number: str) -> bool:

@@ -41,6 +41,7 @@ def begins(first: str, *behind: str) -> str:
 
 
 _NOT_DIGITS: Final = bytes(byte for byte in range(256) if not 0x30 <= byte <= 0x39)
+_STARS: Final = str.maketrans(dict.fromkeys("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "*"))
 _WORD: Final = re.compile("[0-9A-Za-z]")
 
 
@@ -55,5 +56,6 @@ def stars(text: str, keep: int = 0) -> str:
     >>> stars("4111 1111 1111 1111", keep=4)
     '**** **** **** 1111'
     """
-    hide = max(len(_WORD.findall(text)) - keep, 0)
-    return _WORD.sub("*", text, count=hide) if hide else text
+    ends = [match.start() for match in _WORD.finditer(text)] if keep and not text[-keep:].isalnum() else None
+    cut = len(text) - keep if ends is None else ends[-keep] if len(ends) >= keep else 0
+    return text[:cut].translate(_STARS) + text[cut:]
