@@ -36,7 +36,7 @@ class PipelineConfig(ComponentConfig):
             "ocr": {"enabled": False},
             "stt": {"enabled": False},
         },
-        description="Enricher, in order -> its options; `enabled` is true where absent. One that is absent does not run.",
+        description="Enricher -> its options, in order; `enabled` is true where absent. One that is absent does not run.",
     )
     emit_provenance: bool = Field(True, description="Call the provenance handler for each record.")
     backpressure_threshold: int = Field(1000, ge=1, description="Most records in the output queue.")
@@ -53,6 +53,21 @@ class PipelineConfig(ComponentConfig):
         if any(isinstance(stage, dict) and len(stage) != 1 for stage in stages):
             raise ValueError("a stage is a name, or one name with its options")
         return stages
+
+
+def chain(config: PipelineConfig) -> list[tuple[str, StageConfig]]:
+    """Name and options of each stage, in order: governance, then enrichers, and `redact` behind those that add text.
+
+    Raises
+    ------
+    ConfigurationError
+        A stage or an enricher is unknown, or has a wrong option.
+    """
+    before = governance(config)
+    behind = [(name, options) for name, options, _ in enrichers(config)]
+    if any(options.enabled and getattr(registry.STAGES.load(name), "ADDS_TEXT", False) for name, options in behind):
+        behind += [stage for stage in before if stage[0] == "redact"][:1]
+    return [*before, *behind]
 
 
 def governance(config: PipelineConfig) -> list[tuple[str, StageConfig]]:

@@ -88,8 +88,9 @@ def settled(result: Result, source: str) -> dict[int, Settled]:
     for item in result.entries:
         if isinstance(item, Kept | Stub):
             id = record_id(source, PARTITION, item)
-            failed = isinstance(item, Stub) and item.outcome != "dropped"
-            error = RecordFailedError(id, item, details.get(item.offset, "")) if failed else None
+            error = None
+            if isinstance(item, Stub) and item.outcome != "dropped":
+                error = RecordFailedError(id, item, details.get(item.offset, ""))
             found[item.offset] = Settled(id, item, error)
     return found
 
@@ -103,18 +104,18 @@ def unsettled(number: int, timestamp: int, source: str, error: PenstockError, or
 def event(found: Settled, tenant: str, source: str, source_type: str) -> Data:
     """The provenance event of a record; holds no value of it."""
     item = found.entry
-    stopped = isinstance(item, Stub)
-    notes = {} if isinstance(item, Stub) else item.notes
+    stub, kept = (item, None) if isinstance(item, Stub) else (None, item)
+    notes = kept.notes if kept else {}
     license = orjson.loads(notes.get("license", b"null")) or {}
     return {
         "record_id": found.id,
         "tenant": orjson.loads(notes["tenant"]) if "tenant" in notes else tenant,
         "source_name": source,
         "source_type": source_type,
-        "verdict": item.outcome if isinstance(item, Stub) else "kept",
-        "stage": item.stage if isinstance(item, Stub) else "",
-        "code": item.code if isinstance(item, Stub) else "",
-        "content_hash": "" if stopped or item.data is None else sha256(item.data).hexdigest(),
+        "verdict": stub.outcome if stub else "kept",
+        "stage": stub.stage if stub else "",
+        "code": stub.code if stub else "",
+        "content_hash": sha256(kept.data).hexdigest() if kept and kept.data is not None else "",
         "license": license.get("id") or "",
         "pii": sorted({each["category"] for each in orjson.loads(notes.get("pii", b"[]"))}),
         "timestamp": item.timestamp,

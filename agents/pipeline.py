@@ -17,7 +17,8 @@ the queues at once (which pays for stages that wait for a network), and while th
 `backpressure_threshold` records nothing is put there, so that in the end the input queue fills up. Who cancels
 `process_stream` loses the batches between the queues.
 
-**Governed**: `stages` run before the enrichers; by default tag, redact, license, as in a pipeline file.
+**Governed**: `stages` run before the enrichers; by default tag, redact, license, as in a pipeline file. Behind an
+enricher that adds text (a transcript, say) `redact` runs once more.
 
 **Failures** never stop the stream. A record that is denied, quarantined, dead or unreadable is not put out: it counts
 as failed, stands in ``errors`` by its id, and goes to the error handler as it came in. So do the records of a batch
@@ -32,12 +33,12 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 import orjson
 
-from penstock.agents._pipeline_config import PipelineConfig, enrichers, governance
+from penstock.agents._pipeline_config import PipelineConfig, chain, enrichers
 from penstock.agents._pipeline_records import PARTITION, RecordFailedError, Settled, entry, event, settled, unsettled
 from penstock.agents.chain import Chain, StageCount
 from penstock.codecs.enriched import ENRICHMENT_VERSION, MetadataWriter, encode
@@ -56,10 +57,7 @@ MOST_ERRORS: Final = 1000
 
 _LONGEST_WAIT: Final = 0.02  # seconds between two looks at an output queue that is full
 
-if sys.version_info >= (3, 13):
-    _SHUT_DOWN: tuple[type[Exception], ...] = (asyncio.QueueShutDown,)
-else:
-    _SHUT_DOWN: tuple[type[Exception], ...] = ()
+_SHUT_DOWN: tuple[type[Exception], ...] = (asyncio.QueueShutDown,) if sys.version_info >= (3, 13) else ()
 
 
 class StreamingETLPipeline:
@@ -85,9 +83,8 @@ class StreamingETLPipeline:
             tenant=config.tenant_id,
             options={"license": config.license, "env": config.env},
         )
-        chosen = enrichers(config)
-        self._chain = Chain([*governance(config), *((name, options) for name, options, _ in chosen)], self.resources)
-        self._enrichers = {name: _Enricher(shown) for name, options, shown in chosen if options.enabled}
+        self._chain = Chain(chain(config), self.resources)
+        self._enrichers = {name: _Enricher(shown) for name, options, shown in enrichers(config) if options.enabled}
         self._provenance: ProvenanceHandler | None = None
         self._error: ErrorHandler | None = None
         self._taken = 0

@@ -59,8 +59,8 @@ class Server:
                 await writer.wait_closed()
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
+@contextlib.asynccontextmanager
+async def serving() -> AsyncIterator[Server]:
     told = Server()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -75,6 +75,12 @@ async def server() -> AsyncIterator[Server]:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await running.wait_closed()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as told:
+        yield told
 
 
 @pytest.fixture
@@ -292,28 +298,30 @@ async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
             writer.write(b".")
             await writer.drain()
             await asyncio.sleep(0.02)
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def test_a_server_that_drips_is_given_up_as_well():
-    running = await asyncio.start_server(drip, "127.0.0.1", 0)
+    tasks: list[asyncio.Task[None]] = []
+    running = await asyncio.start_server(lambda *pair: tasks.append(asyncio.ensure_future(drip(*pair))), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}"
     client = ServiceClient("the service", url, variable="X", backoff=QUICK, retries=0, timeout=0.2)
     with pytest.raises(ServiceUnreachableError, match="TimeoutError"):
         await asyncio.wait_for(client.request("GET", "/"), 5)
     await client.close()
+    await asyncio.gather(*tasks)
     running.close()
     await running.wait_closed()
 
 
 def test_another_event_loop_gets_its_own_connections():
     async def scenario(client: ServiceClient) -> object:
-        told = Server().says(answer(200))
-        running = await asyncio.start_server(told.serve, "127.0.0.1", 0)
-        client.address = f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}"
-        for _ in range(2):
-            assert (await client.request("GET", "/")).status_code == 200
-        running.close()
-        await running.wait_closed()
+        async with serving() as told:
+            client.address = told.says(answer(200)).url
+            for _ in range(2):
+                assert (await client.request("GET", "/")).status_code == 200
         assert client._client() is client._client()
         return client._client()
 

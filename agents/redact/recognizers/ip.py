@@ -18,14 +18,18 @@ CATEGORY: Final = "ip"
 SEVERITY: Final = "medium"
 
 _BROWSERS: Final = ("Chrome/", "Chromium/", "CriOS/", "Edg/", "EdgA/", "OPR/", "Version/", "YaBrowser/", "Safari/")
-_V4_FIRST: Final = begins("[0-9]", r"\.", *_BROWSERS)
+_NO_BROWSER: Final = "".join(f"(?<!{name}[0-9])" for name in _BROWSERS)
 
 CANDIDATE: Final = (
     LEFT + rb"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}[^0-9A-Za-z_]",
     rb"::[0-9A-Fa-f]|[0-9A-Fa-f]::|(?:[0-9A-Fa-f]{1,4}:){6}",
 )
 EXACT: Final = (
-    re.compile(rf"{_V4_FIRST}[0-9]{{0,2}}\.[0-9]{{1,3}}\.[0-9]{{1,3}}\.[0-9]{{1,3}}(?![0-9A-Za-z_])(?!\.[0-9])"),
+    re.compile(
+        begins("[0-9]", r"\.")
+        + rf"(?=[0-9]{{0,2}}\.[0-9]{{1,3}}\.){_NO_BROWSER}[0-9]{{0,2}}\.[0-9]{{1,3}}\.[0-9]{{1,3}}\.[0-9]{{1,3}}"
+        + r"(?![0-9A-Za-z_])(?!\.[0-9])"
+    ),
     re.compile(
         begins("[0-9A-Fa-f:]", ":", r"\.")
         + r"(?=[0-9A-Fa-f]{0,3}:)[0-9A-Fa-f:]{1,40}(?:(?:\.[0-9]{1,3}){3})?(?<![^:]:)(?![0-9A-Za-z_])"
