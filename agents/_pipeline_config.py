@@ -36,7 +36,7 @@ class PipelineConfig(ComponentConfig):
             "ocr": {"enabled": False},
             "stt": {"enabled": False},
         },
-        description="Enricher -> its options, in order; `enabled` is true where absent. One that is absent does not run.",
+        description="Enricher -> its options, in order; `enabled` is true where absent. Others do not run.",
     )
     emit_provenance: bool = Field(True, description="Call the provenance handler for each record.")
     backpressure_threshold: int = Field(1000, ge=1, description="Most records in the output queue.")

@@ -152,15 +152,14 @@ async def _step(name: str, kind: Any, function: Any, live: dict[int, Record], co
 def _enrich(name: str, function: Enrich, record: Record, count: StageCount) -> None:
     try:
         added = function(record.data)
+        if added:
+            _merge(record, added)
     except UnreachableError:
         raise
     except Exception as error:  # an enricher never blocks a record
         code = error.code if isinstance(error, PenstockError) else type(error).__name__
         count.outcomes[f"failed:{code}"] += 1
         _merge(record, {"errors": {name: code}})
-    else:
-        if added:
-            _merge(record, added)
 
 
 def _merge(record: Record, added: Annotations) -> None:
@@ -197,8 +196,7 @@ def _settle(name: str, record: Record, verdict: Verdict | PenstockError) -> Asid
     """Apply a verdict to its record; what stops it, if anything does."""
     match verdict:
         case Keep():
-            _change(record, verdict)
-            return None
+            return _changed(name, record, verdict)
         case Drop():
             return Aside(record.entry.offset, record.id, name, verdict.code, "dropped")
         case Deny():
@@ -210,15 +208,20 @@ def _settle(name: str, record: Record, verdict: Verdict | PenstockError) -> Asid
     raise TypeError(f"stage {name} gave {type(verdict).__name__} where a verdict is due")
 
 
-def _change(record: Record, keep: Keep) -> None:
-    if keep.data is not UNSET:
-        record.replace_data(keep.data)
-    for name, value in keep.notes.items():
-        record.replace_note(name, value)
+def _changed(name: str, record: Record, keep: Keep) -> Aside | None:
+    """Write what a stage changed; a value that cannot be written as JSON is the stage's failure, not the frame's."""
+    try:
+        if keep.data is not UNSET:
+            record.replace_data(keep.data)
+        for note, value in keep.notes.items():
+            record.replace_note(note, value)
+    except Exception as error:
+        return _settle(name, record, _stage_error(name, error))
     if keep.key is not UNSET:
         record.entry.key = keep.key
     if keep.headers is not UNSET:
         record.entry.headers = keep.headers
+    return None
 
 
 def _stage_error(name: str, error: Exception) -> StageError:

@@ -57,7 +57,9 @@ MOST_ERRORS: Final = 1000
 
 _LONGEST_WAIT: Final = 0.02  # seconds between two looks at an output queue that is full
 
-_SHUT_DOWN: tuple[type[Exception], ...] = (asyncio.QueueShutDown,) if sys.version_info >= (3, 13) else ()
+_SHUT_DOWN: tuple[type[Exception], ...] = ()
+if sys.version_info >= (3, 13):
+    _SHUT_DOWN = (asyncio.QueueShutDown,)
 
 
 class StreamingETLPipeline:
@@ -118,7 +120,7 @@ class StreamingETLPipeline:
         try:
             await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_EXCEPTION)
         finally:
-            tasks = [reader, writer, *stream.running]
+            tasks = [reader, writer]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -25,7 +25,7 @@ Sink``. The file name is the registry.
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -222,3 +222,16 @@ class Sink(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Publishes(Protocol):
+    """A sink whose destination signs heads that stand on a Kafka topic as well."""
+
+    async def last_head(self, stream: str) -> bytes:
+        """The newest head of `stream`, as in `Receipt.head`; empty where there is none.
+
+        The runtime publishes it again whenever it begins: the writer before may have died between the destination's
+        answer and the topic's.
+        """
+        ...

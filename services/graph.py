@@ -132,9 +132,9 @@ def _queries(engine: sa.Engine) -> APIRouter:
     router = APIRouter(tags=["queries"])
 
     @router.get("/stats", summary="How many entities and relations of each type, and how many records")
-    def stats() -> dict[str, Any]:
+    def stats(tenant: Tenant = None) -> dict[str, Any]:
         with reading(engine) as connection:
-            return graph_queries.stats(connection)
+            return graph_queries.stats(connection, tenant)
 
     @router.get("/entities", summary="Entities, by type and key")
     def entities(type: Type = None, key: Key = None, tenant: Tenant = None, limit: Limit = 100) -> list[dict[str, Any]]:

@@ -14,12 +14,16 @@ def position(connection: sa.Connection, stream: str) -> tuple[int, int] | None:
     return None if row is None else (row.epoch, row.next)
 
 
-def stats(connection: sa.Connection) -> dict[str, Any]:
-    def by_type(table: sa.Table) -> dict[str, int]:
-        chosen = sa.select(table.c.type, sa.func.count().label("number")).group_by(table.c.type).order_by(table.c.type)
-        return {row.type: row.number for row in connection.execute(chosen)}
+def stats(connection: sa.Connection, tenant: str | None) -> dict[str, Any]:
+    def of(table: sa.Table) -> list[sa.ColumnElement[bool]]:
+        return [] if tenant is None else [table.c.tenant == tenant]
 
-    records = connection.scalar(sa.select(sa.func.count()).select_from(RECORD))
+    def by_type(table: sa.Table) -> dict[str, int]:
+        chosen = sa.select(table.c.type, sa.func.count().label("number")).where(*of(table))
+        ordered = chosen.group_by(table.c.type).order_by(table.c.type)
+        return {row.type: row.number for row in connection.execute(ordered)}
+
+    records = connection.scalar(sa.select(sa.func.count()).select_from(RECORD).where(*of(RECORD)))
     return {"entities": by_type(ENTITY), "relations": by_type(RELATION), "records": records}
 
 

@@ -1,35 +1,57 @@
-"""Reading a pipeline file: YAML, ``${NAME}`` and ``${NAME:-default}``, and errors that name file, line and key."""
+"""Reading a pipeline file: YAML, ``${NAME}`` and ``${NAME:-default}``, and errors that name file, line and key.
+
+An error says what the file holds and what may stand there. Of a value that came from a variable it shows the text of
+the file (``${PASSWORD}``), never what the variable held, and of a key whose name sounds like a secret nothing at all.
+"""
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from penstock.model.errors import PipelineFileError
-from penstock.topology.spec import Pipeline
+from penstock.topology.spec import NAME, Pipeline
 
-_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+_VARIABLE: Final = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+_SECRET: Final = re.compile(r"pass|secret|token|credential|key|dsn|url|uri", re.IGNORECASE)
+_LONGEST_SHOWN: Final = 60
 
 KeyPath = tuple[str | int, ...]
 
 
 class Source:
-    """A pipeline file's text and where each key stands in it."""
+    """A pipeline file's text and where each key stands in it.
+
+    Attributes
+    ----------
+    file : str
+    data : object
+        As the file has it, variables not replaced.
+    lines : dict
+        Line, from 1, of each key and list item.
+    filled : dict
+        By path, what a text became when its variables were replaced.
+    """
 
     def __init__(self, text: str, file: str) -> None:
         self.file = file
         self.lines: dict[KeyPath, int] = {}
+        self.filled: dict[KeyPath, str] = {}
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
+            self._walk(node, ())
+            self.data = yaml.safe_load(text)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else None
             raise PipelineFileError(f"not YAML: {error.problem}", file=file, line=line) from None
-        self._walk(node, ())
-        self.data = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # control characters, 2024-99-99, & and * in rings
+            raise PipelineFileError(f"not YAML: {type(error).__name__}", file=file) from None
 
     def _walk(self, node: yaml.Node | None, path: KeyPath) -> None:
         if isinstance(node, yaml.MappingNode):
@@ -47,11 +69,57 @@ class Source:
 
     def error(self, message: str, path: KeyPath, *, hint: str = "", line: int | None = None) -> PipelineFileError:
         """An error at `path`, or at the nearest key above it that the file has."""
-        at = path
-        while at and at not in self.lines:
-            at = at[:-1]
-        key = ".".join(str(part) for part in path)
-        return PipelineFileError(message, file=self.file, line=line or self.lines.get(at), key=key, hint=hint)
+        key = dotted(path)
+        return PipelineFileError(message, file=self.file, line=line or self.line(path), key=key, hint=hint)
+
+    def line(self, path: KeyPath) -> int | None:
+        """The line of `path`, or of the nearest key above it that the file has."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path)
+
+    def component(self, kind: str, index: int) -> tuple[KeyPath, KeyPath]:
+        """Where a component of ``sources``, ``stages`` or ``sinks`` has its name, and where its options."""
+        item = (kind, index)
+        if (*item, "use") in self.lines:
+            return (*item, "use"), (*item, "options")
+        keys = [path for path in self.lines if len(path) == 3 and path[:2] == item]
+        place = keys[0] if len(keys) == 1 else item
+        return place, place
+
+    def found(self, path: KeyPath) -> str:
+        """What the file has at `path`, in words; empty where it has nothing there, or what may be a secret."""
+        value: Any = self.data
+        for part in path:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return ""
+        if any(_SECRET.search(str(part)) for part in path):
+            return ""
+        if isinstance(value, dict | list):
+            return "a list" if isinstance(value, list) else "a mapping"
+        text = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+        return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+    def conceal(self, text: str, path: KeyPath) -> str:
+        """`text` with the file's own words in place of what variables put at, above or below `path`."""
+        for place, value in self.filled.items():
+            related = place[: len(path)] == path or path[: len(place)] == place
+            if related and value:
+                text = text.replace(value, self._written(place))
+        return text
+
+    def _written(self, path: KeyPath) -> str:
+        value: Any = self.data
+        for part in path:
+            value = value[part]
+        return str(value)
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """A path as messages have it: ``stages.2.geoip``."""
+    return ".".join(str(part) for part in path)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Pipeline:
@@ -62,59 +130,35 @@ def load(path: Path, environ: Mapping[str, str]) -> Pipeline:
     PipelineFileError
         The file is missing, is not YAML, has an unknown key, a wrong value or a variable that is not set.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PipelineFileError(f"cannot be read: {type(error).__name__}", file=str(path)) from None
-    return loads(text, environ, file=str(path))
+    return read(path, environ)[0]
 
 
 def loads(text: str, environ: Mapping[str, str], *, file: str = "pipeline.yml") -> Pipeline:
     """The pipeline in `text`; see `load`."""
+    return reads(text, environ, file=file)[0]
+
+
+def read(path: Path, environ: Mapping[str, str]) -> tuple[Pipeline, Source]:
+    """The pipeline in the file at `path`, and the file, for errors that are found later; see `load`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PipelineFileError(f"cannot be read: {error.strerror or type(error).__name__}", file=str(path)) from None
+    except UnicodeDecodeError:
+        raise PipelineFileError("cannot be read: it is not UTF-8", file=str(path)) from None
+    return reads(text, environ, file=str(path))
+
+
+def reads(text: str, environ: Mapping[str, str], *, file: str = "pipeline.yml") -> tuple[Pipeline, Source]:
+    """The pipeline in `text`, and the text with its lines; see `load`."""
     source = Source(text, file)
     if not isinstance(source.data, dict):
         raise PipelineFileError("a pipeline file is a mapping of keys", file=file, line=1)
     data = _substitute(source.data, (), source, environ)
     try:
-        return Pipeline.model_validate(data)
+        return Pipeline.model_validate(data), source
     except ValidationError as error:
         raise file_error(error, Pipeline, source, ()) from None
-
-
-def file_error(error: ValidationError, model: type[BaseModel], source: Source, prefix: KeyPath) -> PipelineFileError:
-    """The first of pydantic's complaints, said in terms of the file; never with the value that was found."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    path = prefix + _as_written(first["loc"], source, prefix)
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(model, first["loc"][:-1])
-        unknown = str(first["loc"][-1])
-        near = difflib.get_close_matches(unknown, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(sorted(known))}"
-        return source.error(f"unknown key {unknown}", path, hint=hint)
-    message = first["msg"].removeprefix("Value error, ")
-    return source.error(f"{'.'.join(str(part) for part in path)}: {message}", path)
-
-
-def _as_written(loc: tuple[int | str, ...], source: Source, prefix: KeyPath) -> KeyPath:
-    """Pydantic's location without the names of union members, which are no keys of the file."""
-    path: KeyPath = ()
-    for position, part in enumerate(loc):
-        last = position == len(loc) - 1
-        if last or (*prefix, *path, part) in source.lines:
-            path = (*path, part)
-    return path
-
-
-def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """The keys that are allowed at `loc` below `model`."""
-    current: Any = model
-    for part in loc:
-        if isinstance(part, str) and isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(part)
-            current = field.annotation if field else None
-    if not (isinstance(current, type) and issubclass(current, BaseModel)):
-        return []
-    return [field.alias or name for name, field in current.model_fields.items()]
 
 
 def _substitute(value: Any, path: KeyPath, source: Source, environ: Mapping[str, str]) -> Any:
@@ -132,4 +176,134 @@ def _substitute(value: Any, path: KeyPath, source: Source, environ: Mapping[str,
             raise source.error(f"the environment variable {name} is not set", path, hint=f"or write ${{{name}:-…}}")
         return found
 
-    return _VARIABLE.sub(replace, value)
+    filled = _VARIABLE.sub(replace, value)
+    if filled != value:
+        source.filled[path] = filled
+    return filled
+
+
+# What pydantic says, in terms of the file
+
+_DUE: Final = {
+    "int_": "a whole number",
+    "float_": "a number",
+    "bool_": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_": "a mapping",
+}
+"""By how pydantic's type of an error begins: what should stand there."""
+
+_COMPONENTS: Final = ("sources", "stages", "sinks")
+_COMPONENT_FORMS: Final = (
+    "a component is `- name`, `- name: {options}` or `- {use: name, as: other_name, options: {}}`; "
+    "options stand indented below the name"
+)
+
+
+def file_error(error: ValidationError, model: type[BaseModel], source: Source, prefix: KeyPath) -> PipelineFileError:
+    """The first of pydantic's complaints about the `model` at `prefix`, said in terms of the file."""
+    errors = error.errors(include_input=False, include_url=False)
+    path, about = _at_first_place(errors, source, prefix)
+    first = about[0]
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(model, first["loc"][:-1])
+        unknown = str(first["loc"][-1])
+        hint = _near(unknown, known) or f"allowed: {', '.join(sorted(known))}"
+        return source.error(f"unknown key {unknown}", path, hint=hint)
+    if first["type"] == "missing":
+        in_list = len(path) == 3 and path[0] in _COMPONENTS
+        return source.error(f"{dotted(path)} is missing", path, hint=_COMPONENT_FORMS if in_list else "")
+    message, hint = _wrong_value(about, source, path)
+    return source.error(source.conceal(f"{dotted(path)}: {message}", path), path, hint=hint)
+
+
+def _at_first_place(errors: list[ErrorDetails], source: Source, prefix: KeyPath) -> tuple[KeyPath, list[ErrorDetails]]:
+    """The place of the first error and all errors there; of the members of a union, the one that fits best counts."""
+    paths = [_as_written(error, source, prefix) for error in errors]
+    inner = len(prefix)
+    same_field = [path for path in paths if len(path) > inner and path[: inner + 1] == paths[0][: inner + 1]]
+    below_first = [path for path in same_field if path[: len(paths[0])] == paths[0]]
+    place = max(below_first, key=len, default=paths[0])
+    return place, [error for error, path in zip(errors, paths, strict=True) if path == place]
+
+
+def _as_written(error: ErrorDetails, source: Source, prefix: KeyPath) -> KeyPath:
+    """Where an error is, without what pydantic adds to it (members of unions), which are no keys of the file."""
+    path, loc = prefix, error["loc"]
+    for position, part in enumerate(loc):
+        absent = error["type"] == "missing" and position == len(loc) - 1
+        if absent or (*path, part) in source.lines:
+            path = (*path, part)
+    # an option of a component that is written in short (`- geoip: {…}`), or a default that is not in the file
+    return path if len(path) > len(prefix) or not loc else (*prefix, loc[0])
+
+
+def _wrong_value(errors: list[ErrorDetails], source: Source, path: KeyPath) -> tuple[str, str]:
+    """What is wrong with a value, and a hint."""
+    if len(path) == 2 and path[0] in _COMPONENTS:
+        return f"found {source.found(path)}, which is no component", _COMPONENT_FORMS
+    found = source.found(path)
+    names = [name for error in errors for name in _allowed(error)]
+    due = list(dict.fromkeys(_due(error) for error in errors if _due(error)))
+    if names or due:
+        wanted = " or ".join([", ".join(names)] * bool(names) + due)
+        message = f"found {found}, allowed: {wanted}" if found else f"allowed: {wanted}"
+        return message, _near(found.strip("'\""), names)
+    message = re.sub(r"^\w+ should ", "must ", errors[0]["msg"].removeprefix("Value error, "))
+    hint = "lower-case letters, digits, dashes and underscores" if errors[0].get("ctx", {}).get("pattern") == NAME else ""
+    shown = f", found {found}" if found and errors[0]["type"] != "value_error" else ""
+    return f"{message}{shown}", hint
+
+
+def _allowed(error: ErrorDetails) -> list[str]:
+    """The words that may stand there, where only some may."""
+    if error["type"] not in ("literal_error", "enum"):
+        return []
+    return re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
+
+
+def _due(error: ErrorDetails) -> str:
+    return next((due for kind, due in _DUE.items() if error["type"].startswith(kind)), "")
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that are allowed at `loc` below `model`."""
+    current: Any = model
+    for part in loc:
+        below = _inside(current, part)
+        current = current if below is None else below  # a part that names the member of a union leads nowhere
+    return [field.alias or name for each in _models(current) for name, field in each.model_fields.items()]
+
+
+def _inside(annotation: Any, part: int | str) -> Any:
+    """The annotation of what stands under `part` in a value that is annotated so; None where there is no such part."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _inside(arguments[0], part)
+    if origin in (Union, UnionType):
+        return next((below for member in arguments if (below := _inside(member, part)) is not None), None)
+    if origin in (list, tuple) and isinstance(part, int):
+        return arguments[0]
+    if origin is dict:
+        return arguments[1]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        fields = annotation.model_fields
+        return next((field.annotation for name, field in fields.items() if part in (name, field.alias)), None)
+    return None
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The models among what is annotated so."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        return [model for member in get_args(annotation) for model in _models(member)]
+    return []

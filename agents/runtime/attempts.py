@@ -2,7 +2,8 @@
 
 Before a range of records is worked on, a mark of it is written to a small file that outlives the process (not the
 machine). A mark found at start says: this range was being worked on when the process died. Died on twice, the range is
-halved, until it is one record; died on again, that record is quarantined without being looked at.
+halved, until it is one record; died on again, that record is quarantined without being looked at. An orderly end, also
+one by an error, is no death: it takes the marks away and keeps what earlier deaths told.
 
 File: one 40-byte slot a partition: epoch, first, last, deaths (int64, little-endian) and 1 where the mark stands.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 
 _SLOT = struct.Struct("<qqqqq")
 DEATHS_BEFORE_HALVING = 2
+DEATHS_OF_A_POISON = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Attempts:
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self._suspects: dict[int, Suspect] = {}
+        self._marked: set[int] = set()
         for partition in range(os.fstat(self._file).st_size // _SLOT.size):
             slot = os.pread(self._file, _SLOT.size, partition * _SLOT.size)
             epoch, first, last, deaths, marked = _SLOT.unpack(slot)
@@ -58,7 +61,7 @@ class Attempts:
         if suspect.deaths < DEATHS_BEFORE_HALVING:
             return min(last, suspect.last), False
         if suspect.first == suspect.last:
-            return first, True
+            return first, suspect.deaths >= DEATHS_OF_A_POISON
         return min(last, first + (suspect.last - first) // 2), False
 
     def begin(self, partition: int, epoch: int, first: int, last: int) -> None:
@@ -66,9 +69,15 @@ class Attempts:
         suspect = self._suspects.get(partition)
         same = suspect is not None and (suspect.epoch, suspect.first, suspect.last) == (epoch, first, last)
         halved = suspect is not None and suspect.epoch == epoch and suspect.first <= first and last <= suspect.last
-        # a half inherits that its whole killed twice: one more death condemns it
-        deaths = suspect.deaths if suspect and same else DEATHS_BEFORE_HALVING - 1 if halved else 0
+        deaths = 0
+        if suspect and same:
+            deaths = suspect.deaths
+        elif suspect and halved:
+            # a part inherits the deaths of its whole, but for one: it is halved, or condemned, after one more
+            most = DEATHS_OF_A_POISON if first == last else DEATHS_BEFORE_HALVING
+            deaths = min(suspect.deaths, most - 1)
         self._write(partition, (epoch, first, last, deaths, 1))
+        self._marked.add(partition)
 
     def end(self, partition: int, done: int) -> None:
         """Take the mark away; everything up to raw offset `done` is no longer suspected."""
@@ -76,8 +85,14 @@ class Attempts:
         if suspect is not None and done >= suspect.last:
             del self._suspects[partition]
         self._write(partition, (0, 0, 0, 0, 0))
+        self._marked.discard(partition)
 
     def close(self) -> None:
+        """End in order: what stands marked was not deadly. Suspicions of before stay as they were."""
+        for partition in self._marked:
+            self._write(partition, (0, 0, 0, 0, 0))
+        for partition, suspect in self._suspects.items():
+            self._write(partition, (suspect.epoch, suspect.first, suspect.last, suspect.deaths - 1, 1))
         os.close(self._file)
 
     def _write(self, partition: int, slot: tuple[int, int, int, int, int]) -> None:

@@ -39,8 +39,10 @@ def configure(level: str, environ: Mapping[str, str]) -> None:
     root.setLevel(level)
     # clients' own chatter: rebalances and reconnects are told by our events, with pipeline and agent (mode logs under
     # the name of the module that a service's class is defined in, ours among them; our own events go to "penstock")
-    for name in ("aiokafka", "faust", "mode", "kafka", "httpx", "httpcore", "asyncio", "penstock.agents.runtime"):
+    for name in ("aiokafka", "faust", "mode", "kafka", "asyncio", "penstock.agents.runtime"):
         logging.getLogger(name).setLevel("ERROR" if level != "DEBUG" else "INFO")
+    for name in ("httpx", "httpcore"):  # their lines hold whole URLs
+        logging.getLogger(name).setLevel("WARNING")
 
 
 def logger() -> structlog.stdlib.BoundLogger:

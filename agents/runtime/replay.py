@@ -202,7 +202,9 @@ async def _originals(cluster: Cluster, letters: list[Letter]) -> AsyncIterator[t
 async def _producer(cluster: Cluster, plan: Plan) -> AsyncIterator[AIOKafkaProducer]:
     """A producer that has fenced every earlier replay."""
     producer = cluster.producer(
-        transactional_id=f"{plan.pipeline.name}.replay", transaction_timeout_ms=60_000, retry_backoff_ms=RETRY_BACKOFF_MS
+        transactional_id=f"{plan.pipeline.name}.replay",
+        transaction_timeout_ms=60_000,
+        retry_backoff_ms=RETRY_BACKOFF_MS,
     )
     try:
         await producer.start()

@@ -278,4 +278,3 @@ async def _committed(admin: AIOKafkaAdminClient, group: str, needed: Mapping[Top
     """Whether the group has committed at least these offsets."""
     found = await admin.list_consumer_group_offsets(group, partitions=list(needed))
     return all(tp in found and found[tp].offset >= offset for tp, offset in needed.items())
-

@@ -18,7 +18,7 @@ from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.reading import Reader
 from penstock.agents.runtime.tail import TAIL_FRAMES, first_offset
 from penstock.codecs.frame import Frame
-from penstock.model.component import Batch, Position, Sink
+from penstock.model.component import Batch, Position, Publishes, Sink
 from penstock.model.errors import FencedError, HoleError, RejectedError
 from penstock.model.record import Entry, Kept, Stub, record_id
 from penstock.topology.plan import Plan, SinkAgent
@@ -55,6 +55,10 @@ class SinkHandler:
 
     async def open(self) -> int:
         position = await self._position()
+        sink = self._sink
+        if isinstance(sink, Publishes):
+            handling = self._plan.pipeline.error_handling
+            await self._publish(await patiently(lambda: sink.last_head(self._stream), handling, self._labels))
         begin = await first_offset(self._cluster, self._tp)
         start = begin if position is None else await self._near(begin)
         self._reader.place = None if position is None else Place(position.epoch, position.next, start)
@@ -120,11 +124,14 @@ class SinkHandler:
         await self._letters.set_aside(
             self._partition, [self._aside(kept[offset], code) for offset, code in receipt.rejected]
         )
-        if receipt.head:
-            await self._producer.send_and_wait(
-                self._plan.heads_topic, receipt.head, key=self._stream.encode(), partition=self._partition
-            )
+        await self._publish(receipt.head)
         metrics.RECORDS_OUT.labels(*self._labels).inc(receipt.written)
+
+    async def _publish(self, head: bytes) -> None:
+        if head:
+            await self._producer.send_and_wait(
+                self._plan.heads_topic, head, key=self._stream.encode(), partition=self._partition
+            )
 
     async def _after_fence(self, batch: Batch) -> None:
         """Another writer was here: go on where the destination is, if that is within or behind this batch."""

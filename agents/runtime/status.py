@@ -128,11 +128,11 @@ class Meter:
         lags, nexts = self._by_partition(metrics.LAG), self._by_partition(metrics.NEXT)
         agents = []
         for name, source in self._names:
-            taken, given = (int(counters.get((kind, name), 0) - self._base.get((kind, name), 0)) for kind in ("in", "out"))
+            taken, given = (
+                int(counters.get((kind, name), 0) - self._base.get((kind, name), 0)) for kind in ("in", "out")
+            )
             of = {p for agent, p in (*lags, *nexts) if agent == name}
-            partitions = [
-                PartitionStatus(p, None, nexts.get((name, p)), lags.get((name, p), 0)) for p in sorted(of)
-            ]
+            partitions = [PartitionStatus(p, None, nexts.get((name, p)), lags.get((name, p), 0)) for p in sorted(of)]
             rate = self._rate(now, name, taken)
             agents.append(
                 AgentStatus(name, source, sum(p.lag for p in partitions), partitions, taken, given, rate)

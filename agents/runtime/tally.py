@@ -19,8 +19,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from penstock.agents.continuity import Place, admit, advance
 from penstock.agents.runtime.cluster import Cluster, Message
-from penstock.agents.runtime.replay import HEADER_REPLAYED
 from penstock.agents.runtime.progress import Progress
+from penstock.agents.runtime.replay import HEADER_REPLAYED
 from penstock.agents.runtime.tail import last_values
 from penstock.agents.runtime.topic_ids import topic_ids
 from penstock.codecs import dead_letter

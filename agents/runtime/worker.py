@@ -37,7 +37,7 @@ from penstock.agents.runtime.purge import purge_last_frames
 from penstock.agents.runtime.sink import SinkHandler
 from penstock.agents.runtime.source import SourceTask
 from penstock.codecs.avro import ENRICHED_SCHEMA, AvroDecoder, AvroEncoder
-from penstock.codecs.enriched import MetadataWriter
+from penstock.codecs.enriched import ENRICHMENT_VERSION, MetadataWriter
 from penstock.codecs.schema_registry import SchemaRegistry
 from penstock.connectors import registry as connectors
 from penstock.model.component import Resources, Sink
@@ -45,7 +45,6 @@ from penstock.model.errors import ConfigurationError, PenstockError
 from penstock.stores.claims import Claims
 from penstock.topology.plan import DELIVER, INGEST, Agent, Plan, SinkAgent
 
-ENRICHMENT_VERSION = "1.0"
 MOST_RESTARTS = 8
 RESTART_WINDOW_SECONDS = 180.0
 

@@ -53,6 +53,12 @@ class _Head(msgspec.Struct):
     head_hash: str
 
 
+class _Batches(msgspec.Struct):
+    """A page of signed heads."""
+
+    batches: list[ledger.SignedHead]
+
+
 def _position(head: _Head | None) -> Position | None:
     return None if head is None else Position(head.epoch, head.next_offset)
 
@@ -83,6 +89,15 @@ class _Ledger:
         await self._post(ledger.batch(sealed, self._key.public_key(), entries))
         self._heads[rest.stream] = _Head(rest.epoch, sealed.next_seq, sealed.next_offset, sealed.head_hash)
         return Receipt(written=len(entries), head=_canonical.encode(sealed))
+
+    async def last_head(self, stream: str) -> bytes:
+        head = await self._read_head(stream)
+        if head is None or head.next_seq == 0:
+            return b""
+        path = f"/api/v1/batches/{quote(stream)}?from_seq={head.next_seq - 1}&limit=1"
+        answer = await self.client.request("GET", path)
+        (newest,) = msgspec.json.decode(answer.content, type=_Batches).batches
+        return _canonical.encode(newest)
 
     async def close(self) -> None:
         await self.client.close()

@@ -1,0 +1,106 @@
+"""What the demo needs around its pipeline: records, a GeoIP database, a broker, services, keys.
+
+Everything is under ``<home>/demo``; each run has a pipeline name and a tenant of its own, so that nothing of an earlier
+run is counted, and the topics of earlier runs are deleted first.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from aiokafka.errors import KafkaError
+
+from penstock.agents.runtime.cluster import Cluster
+from penstock.broker import embedded
+from penstock.cli.demo import networks
+from penstock.cli.demo.generate import Manifest, generate
+from penstock.services import host
+from penstock.services.host import ServicesInfo
+from penstock.topology.load import load
+from penstock.topology.spec import Pipeline
+
+PREFIX = "demo-"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The stage is set.
+
+    Attributes
+    ----------
+    environ : mapping
+        What the pipeline runs with.
+    manifest : Manifest
+        What was generated.
+    """
+
+    pipeline: Pipeline
+    cluster: Cluster
+    environ: Mapping[str, str]
+    home: Path
+    manifest: Manifest
+    services: ServicesInfo
+    file: Path
+
+
+def pipeline_text() -> str:
+    """The bundled pipeline file."""
+    with as_file(files("penstock.topology") / "pipelines" / "demo.yml") as path:
+        return path.read_text(encoding="utf-8")
+
+
+def set_up(home: Path, records: int, seed: int, chain: str | None, say: Say) -> Scene:
+    """Generate the records, and find or start the broker and the services."""
+    folder = home / "demo"
+    shutil.rmtree(folder / "data", ignore_errors=True)
+    say("generating records")
+    manifest = generate(folder / "data", records, seed)
+    database = networks.build(folder / "networks.mmdb")
+    say("finding or starting Kafka")
+    bootstrap = embedded.find_or_start(os.environ, say)
+    say("finding or starting the services")
+    services = host.status(home) or host.start(home=home)
+    name = f"{PREFIX}{time.strftime('%m%d-%H%M%S')}"
+    environ = {
+        **services.env(),
+        "PENSTOCK_HASH_KEY": secrets.token_hex(32),
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+        "DEMO_DATA": str(folder / "data"),
+        "GEOIP_DATABASE": str(database),
+        "PENSTOCK_HOME": str(home),
+        "DEMO_NAME": name,
+    }
+    file = folder / f"{name}.yml"
+    text = pipeline_text()
+    file.write_text(text if chain is None else text.replace("chain: topics", f"chain: {chain}"), encoding="utf-8")
+    return Scene(load(file, environ), Cluster(bootstrap, environ), environ, home, manifest, services, file)
+
+
+def forget_earlier(scene: Scene) -> None:
+    """Delete what earlier demos left: topics, pipeline files, state."""
+    asyncio.run(_delete_topics(scene))
+    for path in (scene.home / "demo").glob(f"{PREFIX}*.yml"):
+        if path != scene.file:
+            path.unlink(missing_ok=True)
+    for folder in (scene.home / "state", scene.home / "claims"):
+        for path in folder.glob(f"{PREFIX}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+async def _delete_topics(scene: Scene) -> None:
+    async with scene.cluster.admin() as admin:
+        old = [topic for topic in await admin.list_topics() if topic.startswith(PREFIX)]
+        if old:
+            try:
+                await admin.delete_topics(old)
+            except KafkaError:  # they are only in the way of a tidy listing
+                return

@@ -1,0 +1,105 @@
+"""The slow, obvious redaction: every recognizer's patterns on every text, one at a time, with no scan before.
+
+What `penstock.agents.redact` does must equal this. It shares with it only what recognizers say (`EXACT`, `validate`,
+names and form of fields) and the order of precedence.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from penstock.agents.redact import _engine, _recognizer
+
+REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL")
+Span = tuple[int, int, str]
+
+
+def recognizers() -> list[_recognizer.Recognizer]:
+    return [_recognizer.load(name, None, REGIONS) for name in _engine.in_order(_recognizer.RECOGNIZERS.modules)]
+
+
+def spans(text: str, name: str | None, known: list[_recognizer.Recognizer]) -> list[Span]:
+    """What is to be hidden in `text`, which stands in a field called `name` (None: in none)."""
+    found: list[tuple[int, int, int]] = []
+    for rank, recognizer in enumerate(known):
+        found += [(first, last, rank) for first, last in _matches(text, recognizer)]
+        if name is not None and recognizer.names_field(name) and recognizer.is_value(text):
+            found.append((0, len(text), rank))
+    found.sort(key=lambda span: (span[0] - span[1], span[2], span[0]))
+    won: list[tuple[int, int, int]] = []
+    for span in found:
+        if not any(set(range(*span[:2])) & set(range(*other[:2])) for other in won):
+            won.append(span)
+    return [(first, last, known[rank].category) for first, last, rank in sorted(won)]
+
+
+def redact(value: Any, known: list[_recognizer.Recognizer], name: str | None = None) -> Any:
+    """`value` with every match replaced by its category in brackets, a value that is one match by null."""
+    if isinstance(value, dict):
+        return _rename({key: redact(item, known, key) for key, item in value.items()}, known)
+    if isinstance(value, list):
+        return [redact(item, known, name) for item in value]
+    text = _text(value)
+    found = [] if text is None else spans(text, name, known)
+    if text is None or not found:
+        return value
+    return None if found[0][:2] == (0, len(text)) else _marked(text, found)
+
+
+def count(value: Any, known: list[_recognizer.Recognizer], name: str | None = None) -> int:
+    """How many matches are in `value`, names of fields included."""
+    if isinstance(value, dict):
+        return sum(count(item, known, key) + len(spans(key, None, known)) for key, item in value.items())
+    if isinstance(value, list):
+        return sum(count(item, known, name) for item in value)
+    text = _text(value)
+    return 0 if text is None else len(spans(text, name, known))
+
+
+def _rename(value: dict[str, Any], known: list[_recognizer.Recognizer]) -> dict[str, Any]:
+    names = {key: _marked(key, spans(key, None, known)) for key in value}
+    taken = set(value)
+    for key, new in names.items():
+        if new != key:
+            unique, number = new, 2
+            while unique in taken:
+                unique, number = f"{new}~{number}", number + 1
+            taken.add(unique)
+            names[key] = unique
+    return {names[key]: item for key, item in value.items()}
+
+
+def _marked(text: str, found: list[Span]) -> str:
+    for first, last, category in reversed(found):
+        text = f"{text[:first]}[{category}]{text[last:]}"
+    return text
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or value is None:
+        return None
+    return orjson.dumps(value).decode().removesuffix(".0")
+
+
+def _matches(text: str, recognizer: _recognizer.Recognizer) -> Iterator[tuple[int, int]]:
+    for pattern in recognizer.exact:
+        start = 0
+        while match := pattern.search(text, start):
+            first, last = match.span(1 if pattern.groups else 0)
+            while last > first and not recognizer.validate(text[first:last]):
+                last = _shorter(text, first, last) if recognizer.shortens else first
+            if last > first:
+                yield first, last
+            start = last if last > first else match.start() + 1
+
+
+def _shorter(text: str, first: int, last: int) -> int:
+    """Where the text without its last group of letters and digits ends."""
+    while last > first and text[last - 1].isalnum():
+        last -= 1
+    while last > first and not text[last - 1].isalnum():
+        last -= 1
+    return last

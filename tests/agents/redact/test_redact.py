@@ -1,0 +1,479 @@
+import re
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from penstock.agents import registry
+from penstock.agents.redact import _prefilter
+from penstock.agents.redact._recognizer import RECOGNIZERS
+from penstock.agents.redact.redact import Config, Found, build, finder
+from penstock.model.component import Resources
+from penstock.model.errors import ConfigurationError
+from penstock.model.record import Kept, Record
+from penstock.model.verdict import KEEP, Keep
+
+Redact = Callable[..., Keep]
+REMOVE = dict.fromkeys(("email", "phone", "ssn", "credit_card", "iban", "ip"), "remove")
+
+
+def pii(keep: Keep) -> dict[tuple[str, str, str], int]:
+    return {(item["field"], item["category"], item["strategy"]): item["count"] for item in keep.notes.get("pii", [])}
+
+
+# what becomes of a record
+
+
+def test_nothing_found_leaves_the_record_as_it_is(redact: Redact) -> None:
+    assert redact({"text": "nothing here", "n": 1705314600123, "at": "2024-01-15T10:30:00Z"}) is KEEP
+
+
+def test_a_candidate_that_is_none_leaves_the_record_as_it_is(redact: Redact) -> None:
+    assert redact({"card": "4111 1111 1111 1112"}) is KEEP
+
+
+def test_every_category_by_its_default(redact: Redact) -> None:
+    keep = redact(
+        {
+            "email": "john@example.com",
+            "phone": "+1 415 555 2671",
+            "ssn": "123-45-6789",
+            "card": "4111 1111 1111 1111",
+            "iban": "DE89 3704 0044 0532 0130 00",
+            "from": "203.0.113.77",
+            "n": 7,
+        }
+    )
+    assert isinstance(keep.data, dict)
+    assert re.fullmatch("hash:[0-9a-f]{8}:[0-9a-f]{32}", keep.data.pop("ssn"))
+    assert keep.data == {
+        "email": "j***@e***.com",
+        "phone": "+1 *** *** **71",
+        "card": "**** **** **** 1111",
+        "iban": "DE** **** **** **** **30 00",
+        "from": "203.0.113.0",
+        "n": 7,
+    }
+    assert keep.notes["pii"][:2] == [
+        {"category": "credit_card", "field": "card", "strategy": "mask", "count": 1},
+        {"category": "email", "field": "email", "strategy": "mask", "count": 1},
+    ]
+    assert list(pii(keep)) == sorted(pii(keep))
+    assert len(pii(keep)) == 6
+
+
+def test_the_data_of_the_record_is_not_changed_in_place(redact: Redact) -> None:
+    entry = Kept(0, 0, orjson.dumps({"a": {"b": ["john@example.com"]}}), {})
+    record = Record(entry, "t/0/0")
+    before = record.data
+    stage = build(Config(policy={"ssn": "mask"}), Resources())
+    assert stage(record).data == {"a": {"b": ["j***@e***.com"]}}  # type: ignore[union-attr]
+    assert record.data is before
+    assert before == {"a": {"b": ["john@example.com"]}}
+
+
+def test_fields_are_dotted_and_matches_of_a_field_are_counted(redact: Redact) -> None:
+    keep = redact({"a": [{"b": "x@a.com, y@b.com"}, "z@c.com"]})
+    assert pii(keep) == {("a.0.b", "email", "mask"): 2, ("a.1", "email", "mask"): 1}
+
+
+def test_numbers_become_texts(redact: Redact) -> None:
+    keep = redact({"card": 4111111111111111, "float": 4111111111111111.0, "phone": 14155552671, "n": [1.5, True, 12]})
+    assert keep.data == {
+        "card": "************1111",
+        "float": "************1111",
+        "phone": "*********71",
+        "n": [1.5, True, 12],
+    }
+
+
+def test_a_name_of_a_field_that_is_personal(redact: Redact) -> None:
+    keep = redact({"by": {"john@example.com": {"n": 1, "ip": "10.1.2.3"}, "last": 0}}, policy={"email": "remove"})
+    assert keep.data == {"by": {"[email]": {"n": 1, "ip": "10.1.2.0"}, "last": 0}}
+    assert list(keep.data["by"]) == ["[email]", "last"]  # type: ignore[index]
+    assert pii(keep) == {("by.[email]", "email", "remove"): 1, ("by.[email].ip", "ip", "generalise"): 1}
+
+
+def test_names_that_would_become_one_stay_two(redact: Redact) -> None:
+    keep = redact({"ann@example.com": 1, "abe@example.com": 2, "a***@e***.com": 3})
+    assert keep.data == {"a***@e***.com~2": 1, "a***@e***.com~3": 2, "a***@e***.com": 3}
+
+
+def test_matches_never_reach_into_the_next_value(redact: Redact) -> None:
+    assert (
+        redact({"a": ["4111", "1111", "1111", "1111"], "b": ["john", "@example.com"], "c": "123-45", "d": "-6789"})
+        is KEEP
+    )
+    assert redact({"call": {"me": "4155552671"}}) is KEEP
+
+
+def test_escapes_do_not_hide_anything(redact: Redact) -> None:
+    for text in (
+        "\n415-555-2671",
+        "\u0001415-555-2671\u001f",
+        '"john@example.com"',
+        "\\10.1.2.3\\",
+        "tel\t\n4155552671",
+    ):
+        keep = redact({"text": text}, policy=REMOVE)
+        assert pii(keep) and "2671" not in str(keep.data) and "john" not in str(keep.data), repr(text)
+
+
+def test_json_in_a_text(redact: Redact) -> None:
+    keep = redact({"body": '{"email":"john@example.com","phone":"4155552671"}'})
+    assert keep.data == {"body": '{"email":"j***@e***.com","phone":"********71"}'}
+
+
+def test_the_longest_match_wins_and_equals_go_by_precedence(redact: Redact) -> None:
+    assert pii(redact({"t": "user@1.2.3.4.example.com"})) == {("t", "email", "mask"): 1}
+    assert pii(redact({"phone": "123-45-6789"}, policy={"ssn": "mask"})) == {("phone", "ssn", "mask"): 1}
+
+
+# where it is looked for
+
+
+def test_kafka_key_and_headers(redact: Redact) -> None:
+    keep = redact(
+        {"n": 1},
+        key=b"john@example.com",
+        headers=[
+            ("penstock-origin", b"john@example.com"),
+            ("penstock-tenant", b"ann@example.com"),
+            ("x-phone", b"4155552671"),
+            ("x", b"10.1.2.3"),
+            ("x", None),
+            ("x", b"\xff from 10.9.8.7"),
+            ("bob@example.com", b"1"),
+        ],
+    )
+    assert keep.data is UNSET
+    assert keep.key == b"j***@e***.com"
+    assert keep.headers == [
+        ("penstock-origin", b"john@example.com"),
+        ("penstock-tenant", b"a***@e***.com"),
+        ("x-phone", b"********71"),
+        ("x", b"10.1.2.0"),
+        ("x", None),
+        ("x", b"\xff from 10.9.8.0"),
+        ("b***@e***.com", b"1"),
+    ]
+    assert pii(keep) == {
+        ("kafka.key", "email", "mask"): 1,
+        ("kafka.headers.penstock-tenant", "email", "mask"): 1,
+        ("kafka.headers.x-phone", "phone", "mask"): 1,
+        ("kafka.headers.x.0", "ip", "generalise"): 1,
+        ("kafka.headers.x.1", "ip", "generalise"): 1,
+        ("kafka.headers.b***@e***.com", "email", "mask"): 1,
+    }
+
+
+def test_a_key_and_headers_without_anything_stay(redact: Redact) -> None:
+    assert redact({"n": 1}, key=b"\xff\x00", headers=[("a", b"b"), ("c", None)]) is KEEP
+    keep = redact({"t": "10.1.2.3"}, key=b"k", headers=[("a", b"b")])
+    assert keep.key is UNSET and keep.headers is UNSET
+
+
+def test_a_key_that_is_removed_leaves_a_marker(redact: Redact) -> None:
+    keep = redact({"n": 1}, key=b"john@example.com", policy={"email": "remove"})
+    assert keep.key == b"[email]"  # null would mean another thing on a compacted topic
+
+
+def test_notes_of_earlier_stages(redact: Redact) -> None:
+    notes = {
+        "entities": orjson.dumps([{"type": "Person", "properties": {"email": "john@example.com"}}]),
+        "enrichments.geo": orjson.dumps({"ip_geo": {"ip": "10.1.2.3"}}),
+        "schema": b'{"version":3}',
+        "tenant": b'"acme"',
+    }
+    keep = redact({"n": 1}, notes)
+    assert {name: note for name, note in keep.notes.items() if name != "pii"} == {
+        "entities": [{"type": "Person", "properties": {"email": "j***@e***.com"}}],
+        "enrichments.geo": {"ip_geo": {"ip": "10.1.2.0"}},
+    }
+    assert pii(keep) == {
+        ("entities.0.properties.email", "email", "mask"): 1,
+        ("enrichments.geo.ip_geo.ip", "ip", "generalise"): 1,
+    }
+    assert keep.data is UNSET
+
+
+def test_a_note_that_is_one_text(redact: Redact) -> None:
+    keep = redact({"n": 1}, {"tenant": b'"john@example.com"'})
+    assert keep.notes["tenant"] == "j***@e***.com"
+    assert pii(keep) == {("tenant", "email", "mask"): 1}
+
+
+def test_a_note_is_found_again_after_many_others(redact: Redact) -> None:
+    clean, dirty = b'{"version":3}', b'{"a":"john@example.com"}'
+    for number in range(600):
+        assert redact({"n": 1}, {"schema": clean, "entities": b"[%d]" % number}) is KEEP
+        assert redact({"n": 1}, {"schema": dirty}).notes["schema"] == {"a": "j***@e***.com"}
+
+
+def test_what_an_earlier_stage_of_the_kind_noted_stays(redact: Redact) -> None:
+    earlier = [
+        {"category": "email", "field": "a", "strategy": "mask", "count": 2},
+        {"category": "ip", "field": "b", "strategy": "keep", "count": 1},
+        {"category": "phone", "field": "z", "strategy": "mask", "count": 1},
+    ]
+    keep = redact({"a": "john@example.com", "b": "10.1.2.3"}, {"pii": orjson.dumps(earlier)}, policy={"ip": "keep"})
+    assert pii(keep) == {("a", "email", "mask"): 3, ("b", "ip", "keep"): 1, ("z", "phone", "mask"): 1}
+
+
+# policy
+
+
+def test_keep_is_noted_and_changes_nothing(redact: Redact) -> None:
+    keep = redact({"a": "10.1.2.3", "n": 4111111111111111}, policy={"ip": "keep", "credit_card": "keep"})
+    assert keep.data is UNSET
+    assert pii(keep) == {("a", "ip", "keep"): 1, ("n", "credit_card", "keep"): 1}
+
+
+def test_remove_makes_null_or_a_marker(redact: Redact) -> None:
+    keep = redact({"a": "john@example.com", "b": "to john@example.com", "n": 4111111111111111}, policy=REMOVE)
+    assert keep.data == {"a": None, "b": "to [email]", "n": None}
+
+
+def test_rules_of_fields(redact: Redact) -> None:
+    fields = {"contact.email": "keep", "notes": {"phone": "remove"}, "user.password": "remove", "list.1": "mask"}
+    data = {
+        "contact": {"email": "john@example.com", "other": "ann@example.com"},
+        "x": {"notes": ["call 415-555-2671", "john@example.com"]},
+        "user": {"password": {"old": "secret"}, "name": "x"},
+        "list": ["one", "two"],
+    }
+    keep = redact(data, fields=fields)
+    assert keep.data == {
+        "contact": {"email": "john@example.com", "other": "a***@e***.com"},
+        "x": {"notes": ["call [phone]", "j***@e***.com"]},
+        "user": {"password": None, "name": "x"},
+        "list": ["one", "***"],
+    }
+    assert pii(keep) == {
+        ("contact.email", "email", "keep"): 1,
+        ("contact.other", "email", "mask"): 1,
+        ("x.notes.0", "phone", "remove"): 1,
+        ("x.notes.1", "email", "mask"): 1,
+        ("user.password", "field", "remove"): 1,
+        ("list.1", "field", "mask"): 1,
+    }
+
+
+@pytest.mark.parametrize("name", ["pass word", "a.b\u00e9", "p"])
+def test_a_rule_alone_makes_the_record_be_looked_at(redact: Redact, name: str) -> None:
+    data: Any = "secret"
+    for part in reversed(name.split(".")):
+        data = {part: data}
+    assert pii(redact({"n": [data]} if "." not in name else data, fields={name: "hash"}))
+
+
+def test_a_rule_that_hides_a_whole_value_reaches_every_leaf(redact: Redact) -> None:
+    keep = redact({"secret": {"a": ["x", 12, True, None], "b": "y"}}, fields={"secret": "mask"})
+    assert keep.data == {"secret": {"a": ["*", "**", "****", None], "b": "*"}}
+    assert pii(keep) == {("secret", "field", "mask"): 4}
+
+
+def test_rules_for_key_and_headers(redact: Redact) -> None:
+    keep = redact(
+        {"n": 1},
+        key=b"anything",
+        headers=[("token", b"abc")],
+        fields={"kafka.key": "hash", "kafka.headers.token": "remove"},
+    )
+    assert re.fullmatch(b"hash:[0-9a-f]{8}:[0-9a-f]{32}", keep.key)  # type: ignore[arg-type]
+    assert keep.headers == [("token", b"[field]")]
+
+
+def test_categories_and_field_names(redact: Redact) -> None:
+    assert redact({"a": "10.1.2.3"}, categories=["email"]) is KEEP
+    assert pii(redact({"rufnummer": 4155552671}, field_names={"phone": ["ruf_nummer"]})) == {
+        ("rufnummer", "phone", "mask"): 1
+    }
+    assert redact({"phone": 4155552671}, field_names={"phone": []}) is KEEP
+
+
+@pytest.mark.parametrize("name", ["phone", "Phone", "homePhone", "home_phone", "PHONES", "phone2", "phone_2", "phones"])
+def test_names_of_fields(redact: Redact, name: str) -> None:
+    assert pii(redact({name: "4155552671"})) == {(name, "phone", "mask"): 1}
+    assert pii(redact({name: ["4155552671"]})) == {(f"{name}.0", "phone", "mask"): 1}
+
+
+@pytest.mark.parametrize("name", ["phone_id", "microphonex", "saxophone", "phone\n", "order"])
+def test_other_names_of_fields(redact: Redact, name: str) -> None:
+    assert redact({name: "4155552671"}) is KEEP
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"policy": {"emial": "mask"}}, "did you mean email"),
+        ({"policy": {"email": "msak"}}, "did you mean mask"),
+        ({"policy": {"email": "generalise"}}, "email cannot be generalised"),
+        ({"categories": ["nope"]}, "no recognizer is called nope"),
+        ({"fields": {"a": {"nope": "mask"}}}, "fields.a names nope"),
+        ({"fields": {"a": "nope"}}, "no strategy is called nope"),
+        ({"regions": ["XX"]}, "region XX"),
+        ({"field_names": {"nope": ["a"]}}, "no recognizer is called nope"),
+    ],
+)
+def test_wrong_options(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        build(Config(**options), Resources(environ={"PENSTOCK_HASH_KEY": "k" * 32}))
+
+
+def test_a_key_is_needed_only_to_hash() -> None:
+    with pytest.raises(ConfigurationError, match=r"openssl rand -hex 32.*PENSTOCK_HASH_KEY"):
+        build(Config(), Resources())
+    build(Config(policy={"ssn": "mask"}), Resources())
+    with pytest.raises(ConfigurationError, match="MY_KEY"):
+        build(Config(policy={"ssn": "mask"}, fields={"a": {"ip": "hash"}}, key_env="MY_KEY"), Resources())
+
+
+def test_the_registry_builds_it() -> None:
+    _, stage = registry.build("redact", registry.configure("redact", {"policy": {"ssn": "mask"}}), Resources())
+    assert stage(Record(Kept(0, 0, b"{}", {}), "t/0/0")) is KEEP
+
+
+# finder
+
+
+def test_finder_names_places_and_no_values() -> None:
+    found = finder(Config(fields={"b": "keep"}))({"a": ["to john@example.com"], "b": "10.1.2.3", "x@y.com": 1})
+    assert found == [
+        Found("a.0", "email", "high", "mask", 3, 19),
+        Found("b", "ip", "medium", "keep", 0, 8),
+        Found("x@y.com", "email", "high", "mask", 0, 7, in_name=True),
+    ]
+
+
+# odd input
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"": ""},
+        {"": {"": [[], {}, ""]}},
+        {"a": "@" * 10_000, "b": "1" * 100_000, "c": "+" * 10_000, "d": "(" * 10_000, "e": ":" * 10_000},
+        {
+            "a": "a." * 50_000 + "@",
+            "b": "0" * 9 + "1-" * 10_000,
+            "c": "'" * 50_000 + "@a.b",
+            "d": "a@" * 10_000 + "b.c",
+        },
+        {"a": 1e308, "b": -0.0, "c": -(2**63), "d": 2**64 - 1, "e": 1e16, "f": 123456789012.5},
+        {"a": "\x00\x00", "b": "\x00john@example.com\x00", "\x00": "\x01"},
+    ],
+)
+def test_odd_records(redact: Redact, data: dict[str, Any]) -> None:
+    assert isinstance(redact(data), Keep)
+
+
+def test_deep_nesting(redact: Redact) -> None:
+    data: Any = "john@example.com"
+    for _ in range(250):
+        data = {"a": [data]} if len(str(data)) % 2 else {"a": data}
+    assert pii(redact(data)) if len(orjson.dumps(data)) else True
+
+
+def test_lone_surrogates_do_not_stop_the_finder() -> None:
+    assert finder(Config())({"a\ud800": "\udfffjohn@example.com\ud800", "phone": "\ud8004155552671"})
+
+
+# the same as the slow way
+
+EXAMPLES = sorted(
+    {text for name in RECOGNIZERS.modules for kind in RECOGNIZERS.load(name).EXAMPLES.values() for text in kind}
+)
+NOISE = [
+    "",
+    " ",
+    "a",
+    "1",
+    "-",
+    ".",
+    ":",
+    "/",
+    "+",
+    "(",
+    ")",
+    '"',
+    "\\",
+    "\n",
+    "\u0001",
+    "\u00e9",
+    "@",
+    "_",
+    ",",
+    "\u00a0",
+]
+NOISE += ["call ", "ssn ", "2024-01-15", "10:30:00", "n", "00", "x@", "::", "\U0001f600", "系"]
+texts = st.lists(st.sampled_from(EXAMPLES) | st.sampled_from(NOISE) | st.text(max_size=3), max_size=5).map("".join)
+digits = st.text("0123456789 -.()+/", max_size=24)
+names = st.sampled_from(["a", "phone", "homePhone", "ssn", "card_number", "email", "iban", "ip", "x.y"]) | texts
+numbers = st.integers(-(2**63), 2**64 - 1) | st.sampled_from([4111111111111111, 4155552671, 123456789, 12345678, 6.0])
+numbers |= st.floats(allow_nan=False, allow_infinity=False) | st.integers(10**6, 10**17).map(float)
+leaves = texts | digits | numbers | st.booleans() | st.none()
+values = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=8
+)
+records = st.dictionaries(names, values, max_size=4)
+
+
+def agree(oracle: ModuleType, stage: Any, data: dict[str, Any]) -> None:
+    known = oracle.recognizers()
+    raw = orjson.dumps(data)
+    data = orjson.loads(raw)
+    keep = stage(Record(Kept(0, 0, raw, {}), "t/0/0"))
+    assert (data if keep.data is UNSET else keep.data) == oracle.redact(data, known)
+    assert sum(item["count"] for item in keep.notes.get("pii", [])) == oracle.count(data, known)
+
+
+@settings(max_examples=400, derandomize=True, deadline=None)
+@given(data=records)
+@example(data={"phone": ["x", 4155552671], "a": "\u00014155552671"})
+@example(data={"a": "+1 415 555 2671 415-555-2671", "b": "4111 1111 1111 1111 12/25"})
+def test_equals_the_slow_way(oracle: ModuleType, data: dict[str, Any]) -> None:
+    agree(oracle, build(Config(policy=REMOVE), Resources()), data)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(data=records)
+def test_equals_the_slow_way_without_hyperscan(oracle: ModuleType, data: dict[str, Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_prefilter, "prefilter", _prefilter.with_re)
+        stage = build(Config(policy=REMOVE), Resources())
+    agree(oracle, stage, data)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(data=records)
+def test_a_second_pass_finds_nothing(redact: Redact, data: dict[str, Any]) -> None:
+    once = redact(data)
+    if once.data is not UNSET:
+        twice = redact(once.data)
+        assert twice is KEEP, twice.notes
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(text=texts | digits)
+def test_key_header_and_note_equal_the_slow_way(oracle: ModuleType, redact: Redact, text: str) -> None:
+    known = oracle.recognizers()
+    wanted = oracle.redact([text, "-"], known)[0]
+    marker = {text: text} if wanted == text else {}
+    raw = text.encode()
+    keep = redact({"n": 1}, {"entities": orjson.dumps([text])}, raw, [("h", raw)], policy=REMOVE)
+    if marker:
+        assert keep is KEEP
+    else:
+        spans = oracle.spans(text, None, known)
+        marked = oracle._marked(text, spans)
+        assert keep.key == marked.encode()
+        assert keep.headers == [("h", marked.encode())]
+        assert keep.notes["entities"] == [wanted]

@@ -1,0 +1,58 @@
+"""What integration tests share: a real Kafka, a home of their own, names that nobody else uses."""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+KAFKA_IMAGE = "apache/kafka:4.1.1"
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Kafka: the one that is named, else one in a container, else the embedded broker."""
+    with contextlib.ExitStack() as stack:
+        address = os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or _in_container(stack)
+        yield address or _embedded(stack, tmp_path_factory.mktemp("broker"))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of penstock for one test."""
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("PENSTOCK_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def pipeline_name() -> str:
+    """A name that no other test, and no other run of this one, uses."""
+    return f"t-{uuid.uuid4().hex[:12]}"
+
+
+def _in_container(stack: contextlib.ExitStack) -> str | None:
+    """A Kafka in a container, where a Docker engine answers."""
+    import docker
+
+    try:
+        with contextlib.closing(docker.from_env()) as engine:
+            engine.ping()
+    except docker.errors.DockerException:
+        return None
+    from testcontainers.kafka import KafkaContainer
+
+    container = stack.enter_context(KafkaContainer(KAFKA_IMAGE).with_kraft())
+    address: str = container.get_bootstrap_server()
+    return address
+
+
+def _embedded(stack: contextlib.ExitStack, folder: Path) -> str:
+    from penstock.broker import embedded
+
+    broker = embedded.start(data=folder)
+    stack.callback(embedded.stop, folder)
+    return broker.bootstrap
