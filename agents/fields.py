@@ -92,11 +92,15 @@ def labels(paths: list[str]) -> list[str]:
     >>> labels(["user.ip", "ips.0"]), labels(["a.ip", "b.ip"])
     (['ip', 'ips.0'], ['a.ip', 'b.ip'])
     """
+    if len(paths) == 1:
+        return [_last(paths[0])]
     short = [_last(path) for path in paths]
     times = Counter(short)
     return [name if times[name] == 1 else path for name, path in zip(short, paths, strict=True)]
 
 
 def _last(path: str) -> str:
+    if "." not in path:
+        return path
     parts = path.rsplit(".", 2)
     return ".".join(parts[-2:]) if parts[-1].isdigit() and len(parts) > 1 else parts[-1]

@@ -120,7 +120,7 @@ class StreamingETLPipeline:
         try:
             await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_EXCEPTION)
         finally:
-            tasks = [reader, writer]
+            tasks = [reader, writer, *stream.running]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

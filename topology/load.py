@@ -44,9 +44,8 @@ class Source:
         self.lines: dict[KeyPath, int] = {}
         self.filled: dict[KeyPath, str] = {}
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            self._walk(node, ())
             self.data = yaml.safe_load(text)
+            self._walk(yaml.compose(text, Loader=yaml.SafeLoader), ())
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else None
             raise PipelineFileError(f"not YAML: {error.problem}", file=file, line=line) from None
@@ -83,9 +82,15 @@ class Source:
         item = (kind, index)
         if (*item, "use") in self.lines:
             return (*item, "use"), (*item, "options")
-        keys = [path for path in self.lines if len(path) == 3 and path[:2] == item]
-        place = keys[0] if len(keys) == 1 else item
+        place = self.short(item)
         return place, place
+
+    def short(self, item: KeyPath, key: str | int | None = None) -> KeyPath:
+        """Where a component that is written in short (``- geoip: {…}``) has its options, and `key` among them."""
+        inside = [path for path in self.lines if path[: len(item)] == item and len(path) == len(item) + 1]
+        if len(inside) == 1 and (key is None or (*inside[0], key) in self.lines):
+            return inside[0]
+        return item
 
     def found(self, path: KeyPath) -> str:
         """What the file has at `path`, in words; empty where it has nothing there, or what may be a secret."""
@@ -205,7 +210,7 @@ _COMPONENT_FORMS: Final = (
 
 def file_error(error: ValidationError, model: type[BaseModel], source: Source, prefix: KeyPath) -> PipelineFileError:
     """The first of pydantic's complaints about the `model` at `prefix`, said in terms of the file."""
-    errors = error.errors(include_input=False, include_url=False)
+    errors = _misspelt_first(error.errors(include_input=False, include_url=False), model)
     path, about = _at_first_place(errors, source, prefix)
     first = about[0]
     if first["type"] == "extra_forbidden":
@@ -218,6 +223,18 @@ def file_error(error: ValidationError, model: type[BaseModel], source: Source, p
         return source.error(f"{dotted(path)} is missing", path, hint=_COMPONENT_FORMS if in_list else "")
     message, hint = _wrong_value(about, source, path)
     return source.error(source.conceal(f"{dotted(path)}: {message}", path), path, hint=hint)
+
+
+def _misspelt_first(errors: list[ErrorDetails], model: type[BaseModel]) -> list[ErrorDetails]:
+    """The errors; where a key is missing that an unknown one looks like, the unknown one is the first."""
+    if errors[0]["type"] == "missing":
+        *above, name = errors[0]["loc"]
+        known = _known_keys(model, tuple(above))
+        for error in errors:
+            beside = error["type"] == "extra_forbidden" and error["loc"][:-1] == tuple(above)
+            if beside and _near(str(error["loc"][-1]), known) == _near(str(name), known):
+                return [error, *errors]
+    return errors
 
 
 def _at_first_place(errors: list[ErrorDetails], source: Source, prefix: KeyPath) -> tuple[KeyPath, list[ErrorDetails]]:
@@ -235,16 +252,20 @@ def _as_written(error: ErrorDetails, source: Source, prefix: KeyPath) -> KeyPath
     path, loc = prefix, error["loc"]
     for position, part in enumerate(loc):
         absent = error["type"] == "missing" and position == len(loc) - 1
+        if len(path) == 2 and path[0] in _COMPONENTS and not absent:
+            path = source.short(path, part)
         if absent or (*path, part) in source.lines:
             path = (*path, part)
-    # an option of a component that is written in short (`- geoip: {…}`), or a default that is not in the file
+    # what a default or a variable put there is not in the file
     return path if len(path) > len(prefix) or not loc else (*prefix, loc[0])
 
 
 def _wrong_value(errors: list[ErrorDetails], source: Source, path: KeyPath) -> tuple[str, str]:
     """What is wrong with a value, and a hint."""
-    if len(path) == 2 and path[0] in _COMPONENTS:
+    if len(path) == 2 and path[0] in _COMPONENTS and errors[0]["type"].startswith("model_"):
         return f"found {source.found(path)}, which is no component", _COMPONENT_FORMS
+    if errors[0]["type"] == "invalid_key":
+        return "is no key: keys are text", "put it in quotes"
     found = source.found(path)
     names = [name for error in errors for name in _allowed(error)]
     due = list(dict.fromkeys(_due(error) for error in errors if _due(error)))
@@ -270,8 +291,9 @@ def _due(error: ErrorDetails) -> str:
 
 
 def _near(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else ""
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    return f"did you mean {by_lower[near[0]]}?" if near else ""
 
 
 def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

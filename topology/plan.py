@@ -195,7 +195,7 @@ def _topics(pipeline: Pipeline, agents: list[Agent]) -> list[Topic]:
     large = {"max.message.bytes": str(LARGEST_MESSAGE)}
     personal = {"retention.ms": hours, "cleanup.policy": "delete"}
     # frames are deleted by those who read them, when they are done with them, never by time or size
-    frames = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
+    frames = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete", **large}
     compacted = {"cleanup.policy": "compact"}
     redacted = False
     topics = [

@@ -1,7 +1,8 @@
 """Finding and replacing in one JSON value.
 
-Matches of one text that overlap: the longest wins, among equals the category that stands first in `PRECEDENCE`
-(then in the alphabet); what is left of the others stays. A match never reaches from one value into the next.
+Matches of one text that overlap: the longest has it, among equals the category that stands first in `PRECEDENCE`
+(then in the alphabet); what it leaves of another is hidden as a match of that other category, so that strategies also
+get parts of what a recognizer found. A match never reaches from one value into the next.
 """
 
 from bisect import bisect_right
@@ -66,7 +67,7 @@ class Engine:
         value = note[name]
         if isinstance(value, dict | list):
             return walk(value, self.policy, self._names, self._learn, (None, note, name))
-        return walk({name: value}, Policy(self.policy.base), self._names, self._learn)
+        return walk(note, Policy(self.policy.base), self._names, self._learn)
 
     def find(self, leaves: Leaves, hits: Iterable[int]) -> list[tuple[int, list[Span]]]:
         """The spans to be hidden, by the number of their leaf; of the patterns, only those of `hits` are tried."""
@@ -131,15 +132,15 @@ class Engine:
             at = text.find(recognizer.anchor, right)
         return found
 
-    def _learn(self, name: str) -> tuple[int, ...] | None:
+    def _learn(self, name: str) -> tuple[tuple[int, ...], bool]:
         """See `_walk.Learn`; names are few and come again, so they are remembered, personal ones aside."""
+        named = tuple(one for one, item in enumerate(self.recognizers) if item.names_field(name))
         if self.in_text(name):
-            return None
-        known = tuple(one for one, item in enumerate(self.recognizers) if item.names_field(name))
+            return named, True
         if len(self._names) >= _KNOWN_NAMES:
             self._names.clear()
-        self._names[name] = known
-        return known
+        self._names[name] = named
+        return named, False
 
     def _new_names(self, leaves: Leaves, counts: Counts) -> Renamed:
         renamed: Renamed = {}
@@ -191,12 +192,15 @@ class Engine:
 
 
 def settle(spans: list[Span]) -> list[Span]:
-    """The spans that win, from left to right; see the head of this module."""
-    won: list[Span] = []
-    for span in sorted(set(spans), key=_rank):
-        if not won or all(span[1] <= first or last <= span[0] for first, last, _ in won):
-            won.append(span)
-    return sorted(won)
+    """The spans without overlaps, from left to right; see the head of this module."""
+    settled: list[Span] = []
+    for first, last, one in sorted(set(spans), key=_rank):
+        pieces = [(first, last)]
+        for begin, end, _ in settled:
+            cut = [((a, min(b, begin)), (max(a, end), b)) for a, b in pieces]
+            pieces = [piece for pair in cut for piece in pair if piece[0] < piece[1]]
+        settled += [(a, b, one) for a, b in pieces]
+    return sorted(settled)
 
 
 def _rank(span: Span) -> tuple[int, int, int]:

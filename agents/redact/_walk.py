@@ -11,8 +11,8 @@ Node: TypeAlias = tuple[Any, Holder, Any] | None
 """Where a container stands: (node of the container it is in, that container, key or index); None at the top."""
 Known: TypeAlias = Mapping[str, tuple[int, ...]]
 """A field's name -> the numbers of the recognizers that it names."""
-Learn: TypeAlias = Callable[[str], tuple[int, ...] | None]
-"""The same for a name that is not known yet; None if the name itself is personal."""
+Learn: TypeAlias = Callable[[str], tuple[tuple[int, ...], bool]]
+"""The same for a name that is not known yet, and whether the name itself is personal."""
 Renamed: TypeAlias = dict[tuple[int, str], str]
 """(id of an object, name of a field in it) -> the name that it will have."""
 
@@ -65,9 +65,11 @@ def walk(tree: Holder, policy: Policy, known: Known, learn: Learn, node: Node = 
         for key, value in items:
             if is_object:
                 found = known.get(key)
-                if found is None and (found := learn(key)) is None:
-                    leaves.names.append((node, holder, key))  # type: ignore[arg-type]
-                named = found or ()
+                if found is None:
+                    found, personal = learn(key)
+                    if personal:
+                        leaves.names.append((node, holder, key))  # type: ignore[arg-type]
+                named = found
             if ruled:
                 rule = rule_at(policy, node, key, outer)
                 if rule.whole is not None:

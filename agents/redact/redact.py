@@ -21,7 +21,7 @@ import orjson
 from msgspec import UNSET, UnsetType
 from pydantic import Field, StringConstraints
 
-from penstock.agents.redact import _message, _policy, _prefilter, _recognizer, _secret
+from penstock.agents.redact import _message, _numbering, _policy, _prefilter, _recognizer, _secret
 from penstock.agents.redact._engine import Counts, Engine, in_order
 from penstock.agents.redact._policy import Policy
 from penstock.agents.redact._walk import path
@@ -223,6 +223,7 @@ def _engine(config: Config, resources: Resources | None) -> Engine:
     for name in [*config.policy, *config.field_names]:
         modules.name(name)  # raises for one that is unknown
     recognizers = [_recognizer.load(name, config.field_names.get(name), config.regions) for name in categories]
+    _numbering.plan(config.regions)  # raises for a region that is unknown
     policy = DEFAULT_POLICY | config.policy
     return Engine(recognizers, _compile(config, policy, recognizers, resources))
 

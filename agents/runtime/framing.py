@@ -30,8 +30,10 @@ class FrameWriter:
 
     async def send(self, frame: Frame) -> None:
         """Hand the frame to the producer; waits where too many are under way. Raises what an earlier one met."""
-        for part in split(frame, self._frame_bytes):
-            data = encode(part)
+        whole = encode(frame)
+        # weighing every record costs more than encoding them: only a frame that is too large is taken apart
+        parts = [whole] if len(whole) <= self._frame_bytes else [encode(p) for p in split(frame, self._frame_bytes)]
+        for data in parts:
             metrics.BYTES_OUT.labels(*self._labels).inc(len(data))
             while len(self._sent) >= UNDER_WAY or (self._sent and self._sent[0].done()):
                 await self._sent.popleft()

@@ -223,11 +223,12 @@ class _Run:
                     del owed[partition]
                     if progress.frames == self._plan.last_frames:
                         needed[TopicPartition(progress.frames, partition)] = progress.input + 1
-            await asyncio.sleep(LOOK_SECONDS)
+            await _set_within(self._halt, LOOK_SECONDS)
         async with self._cluster.admin() as admin:
             for sink in self._plan.sinks:
-                while needed and not self._halt.is_set() and not await _committed(admin, sink.group, needed):
-                    await asyncio.sleep(LOOK_SECONDS)
+                while needed and not await _committed(admin, sink.group, needed):
+                    if await _set_within(self._halt, LOOK_SECONDS):
+                        return
 
     async def _raw_ends(self) -> dict[int, int]:
         """The end of each raw partition that holds anything that may be owed."""
@@ -278,3 +279,11 @@ async def _committed(admin: AIOKafkaAdminClient, group: str, needed: Mapping[Top
     """Whether the group has committed at least these offsets."""
     found = await admin.list_consumer_group_offsets(group, partitions=list(needed))
     return all(tp in found and found[tp].offset >= offset for tp, offset in needed.items())
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether the event is set before so many seconds are over."""
+    try:
+        return await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False

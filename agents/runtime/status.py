@@ -191,12 +191,12 @@ class Looker:
     async def look(self) -> Snapshot:
         """Where the pipeline stands now; its topics exist."""
         at = time.time()
-        agents = [await self._ingest()]
-        for agent in self._plan.agents:
-            agents.append(await self._agent(agent.name, agent.source, agent.target))
-        agents.append(await self._deliver())
-        for sink in self._plan.sinks:
-            agents.append(await self._sink(sink.name, sink.source, sink.group))
+        agents = [
+            await self._ingest(),
+            *[await self._agent(agent.name, agent.source, agent.target) for agent in self._plan.agents],
+            await self._deliver(),
+            *[await self._sink(sink.name, sink.source, sink.group) for sink in self._plan.sinks],
+        ]
         waiting = [
             each
             for quarantine in (False, True)

@@ -4,7 +4,6 @@ Everything is under ``<home>/demo``; each run has a pipeline name and a tenant o
 run is counted, and the topics of earlier runs are deleted first.
 """
 
-import asyncio
 import os
 import secrets
 import shutil
@@ -85,9 +84,9 @@ def set_up(home: Path, records: int, seed: int, chain: str | None, say: Say) -> 
     return Scene(load(file, environ), Cluster(bootstrap, environ), environ, home, manifest, services, file)
 
 
-def forget_earlier(scene: Scene) -> None:
+async def forget_earlier(scene: Scene) -> None:
     """Delete what earlier demos left: topics, pipeline files, state."""
-    asyncio.run(_delete_topics(scene))
+    await _delete_topics(scene)
     for path in (scene.home / "demo").glob(f"{PREFIX}*.yml"):
         if path != scene.file:
             path.unlink(missing_ok=True)

@@ -1,5 +1,7 @@
 """The rules of continuity: whatever arrives, each offset is taken exactly once and in order."""
 
+from itertools import pairwise
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +28,7 @@ def logs(draw: st.DrawFn) -> tuple[list[Frame], int, frozenset[int]]:
     gaps = frozenset(draw(st.sets(st.integers(0, end - 1), max_size=6)))  # what Kafka itself skipped
     cuts = sorted({0, end, *draw(st.sets(st.integers(1, end), max_size=12))})
     log: list[Frame] = []
-    for first, following in zip(cuts, cuts[1:], strict=False):
+    for first, following in pairwise(cuts):
         log.append(frame(first, following - 1, gaps=gaps, genesis=first == 0))
         for _ in range(draw(st.integers(0, 2))):
             a, b = sorted(draw(st.tuples(st.integers(0, following - 1), st.integers(0, following - 1))))

@@ -541,6 +541,31 @@ async def test_cancelling_leaves_nothing_running() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_cancelling_stops_every_batch(stage: Callable[..., None]) -> None:
+    begun = asyncio.Semaphore(0)
+
+    def build(config: StageConfig) -> ApplyBatch:
+        async def apply(records: Sequence[Record]) -> Sequence[Verdict]:
+            begun.release()
+            await asyncio.Event().wait()
+            return []
+
+        return apply
+
+    stage("hangs", build)
+    source: asyncio.Queue[Any] = asyncio.Queue()
+    for n in range(10):
+        source.put_nowait({"n": n})
+    pipeline = StreamingETLPipeline(config(stages=("hangs",), batch_size=1, max_workers=3))
+    task = asyncio.create_task(pipeline.process_stream(source, asyncio.Queue()))
+    for _ in range(3):
+        await begun.acquire()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_redact_runs_behind_an_enricher_that_adds_text(stage: Callable[..., None], resources: Resources) -> None:
     def build(config: StageConfig) -> Enrich:
         return lambda data: {"heard": {"text": "write to ann@example.com"}}

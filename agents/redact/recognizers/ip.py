@@ -62,10 +62,8 @@ def validate(text: str) -> bool:
 
 
 def canonical(text: str) -> str:
-    """As RFC 5952 writes it, without the zone."""
-    if ":" not in text:
-        return text
-    return str(ipaddress.IPv6Address(text.partition("%")[0]))
+    """As RFC 5952 writes it, without the zone; a part of an address stays as it is."""
+    return str(ipaddress.IPv6Address(text.partition("%")[0])) if validate(text) and ":" in text else text
 
 
 def mask(text: str) -> str:
@@ -77,11 +75,14 @@ def generalise(text: str) -> str:
     """The address of the network: /24 of IPv4, /48 of IPv6, without the prefix length, so that it stays an address.
 
     An IPv4 address in an IPv6 one is not left whole: of a mapped one (``::ffff:192.0.2.1``) its /24 is kept, and of
-    6to4 (``2002::/16``, RFC 3056), which holds one in bits 16 to 48, the first 40 bits.
+    6to4 (``2002::/16``, RFC 3056), which holds one in bits 16 to 48, the first 40 bits. A part of an address, left of
+    one that overlaps with something else, is masked.
 
     >>> generalise("2001:db8:1:2::3"), generalise("::ffff:192.0.2.1"), generalise("2002:c000:204::1")
     ('2001:db8:1::', '::ffff:192.0.2.0', '2002:c000:200::')
     """
+    if not validate(text):
+        return mask(text)
     if ":" not in text:
         return f"{text.rpartition('.')[0]}.0"
     number = int(ipaddress.IPv6Address(text.partition("%")[0]))

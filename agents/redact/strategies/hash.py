@@ -5,6 +5,7 @@ case), written ``hash:<key id>:<32 hex digits>``. Without the key a digest of so
 """
 
 import hmac
+import re
 from typing import Final
 
 from penstock.agents.redact._recognizer import Recognizer
@@ -15,6 +16,7 @@ from penstock.model.errors import ConfigurationError
 NEEDS_KEY: Final = True
 
 _HEX_DIGITS: Final = 32
+_DIGEST: Final = re.compile("hash:[0-9a-f]{8}:[0-9a-f]{32}")
 
 
 def build(recognizer: Recognizer, secret: Secret | None) -> Replace:
@@ -25,6 +27,8 @@ def build(recognizer: Recognizer, secret: Secret | None) -> Replace:
     category = f"{recognizer.category}:"
 
     def replace(text: str) -> str:
+        if _DIGEST.fullmatch(text):  # by an earlier pass
+            return text
         message = (category + canonical(text)).encode("utf-8", "surrogatepass")
         return prefix + hmac.digest(key, message, "sha256").hex()[:_HEX_DIGITS]
 

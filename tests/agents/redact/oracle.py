@@ -27,11 +27,16 @@ def spans(text: str, name: str | None, known: list[_recognizer.Recognizer]) -> l
         if name is not None and recognizer.names_field(name) and recognizer.is_value(text):
             found.append((0, len(text), rank))
     found.sort(key=lambda span: (span[0] - span[1], span[2], span[0]))
-    won: list[tuple[int, int, int]] = []
+    owner: list[tuple[int, int, int] | None] = [None] * len(text)
     for span in found:
-        if not any(set(range(*span[:2])) & set(range(*other[:2])) for other in won):
-            won.append(span)
-    return [(first, last, known[rank].category) for first, last, rank in sorted(won)]
+        for at in range(span[0], span[1]):
+            owner[at] = owner[at] or span
+    pieces: list[Span] = []
+    for at, span in enumerate(owner):
+        if span is not None and (at == 0 or owner[at - 1] != span):
+            last = next((end for end in range(at, len(text)) if owner[end] != span), len(text))
+            pieces.append((at, last, known[span[2]].category))
+    return pieces
 
 
 def redact(value: Any, known: list[_recognizer.Recognizer], name: str | None = None) -> Any:
@@ -79,8 +84,8 @@ def _marked(text: str, found: list[Span]) -> str:
 def _text(value: Any) -> str | None:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or value is None:
-        return None
+    if isinstance(value, bool) or value is None or (isinstance(value, float) and not value.is_integer()):
+        return None  # what has a fraction is a measure, and of no category
     return orjson.dumps(value).decode().removesuffix(".0")
 
 

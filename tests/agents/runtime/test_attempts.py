@@ -15,7 +15,7 @@ from penstock.agents.runtime.attempts import Attempts
 LAST = 499
 
 
-class Death(Exception):
+class DeathError(Exception):
     """The process dies: nothing is closed, nothing is tidied up."""
 
 
@@ -39,7 +39,7 @@ class Machine:
                     if last >= len(self.done):
                         self._work(attempts, max(first, len(self.done)), last)
                 return
-            except Death:
+            except DeathError:
                 self.deaths += 1
                 assert self.deaths < 1000
 
@@ -51,7 +51,7 @@ class Machine:
                 assert first == until
                 self.quarantined[first] = self.deaths
             elif any(first <= offset <= until for offset in self.poison):
-                raise Death
+                raise DeathError
             self.done += range(first, until + 1)
             attempts.end(0, until)
             first = until + 1

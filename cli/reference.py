@@ -1,0 +1,401 @@
+"""Write the reference pages in `docs/` from the code: `python -m penstock.cli.reference`, or `make docs`.
+
+A page is a function below; what it says comes from docstrings, options, the catalogues of metrics, errors and
+environment variables, and the commands. Nothing is connected to and nothing downloaded. With ``--check`` nothing is
+written: the exit status is 1 if a page is not what the code says.
+"""
+
+import argparse
+import ast
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from penstock.cli._markdown import code, doc_tables, docstring, escape, first_line, options, rest, table
+from penstock.model.registry import Registry
+
+FOLDER: Final = Path(__file__).resolve().parents[1] / "docs"
+NOTE: Final = "<!-- Made from the code by `make docs`: change the code, not this page. -->"
+_SNAKE: Final = re.compile(r"``([a-z]+(?:_[a-z]+)*)``")
+
+
+def pages() -> dict[str, str]:
+    """Name of each page -> its text."""
+    made: dict[str, Callable[[], Iterator[str]]] = {
+        "PIPELINE.md": _pipeline,
+        "STAGES.md": _stages,
+        "SOURCES.md": _sources,
+        "SINKS.md": _sinks,
+        "RECOGNIZERS.md": _recognizers,
+        "ERRORS.md": _errors,
+        "METRICS.md": _metrics,
+        "CLI.md": _commands,
+        "ENVIRONMENT.md": _environment,
+    }
+    return {name: "\n\n".join([NOTE, *(part for part in page() if part)]) + "\n" for name, page in made.items()}
+
+
+def stale(folder: Path = FOLDER) -> list[str]:
+    """The pages in `folder` that are not what the code says."""
+    return [
+        name
+        for name, text in pages().items()
+        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text
+    ]
+
+
+def write(folder: Path = FOLDER) -> list[str]:
+    """Write the pages that are not what the code says; their names."""
+    changed = stale(folder)
+    made = pages()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in changed:
+        (folder / name).write_text(made[name], encoding="utf-8")
+    return changed
+
+
+# Pipeline files
+
+
+def _pipeline() -> Iterator[str]:
+    from penstock.topology import lint, load, spec
+
+    yield "# Pipeline files"
+    yield (
+        "A pipeline file is YAML. `penstock check` says what is wrong with one, with file, line and key, and names the"
+        " nearest key that exists. Every key but `name` has a default."
+    )
+    yield f"**Environment.** {escape(first_line(load.__doc__))} An empty variable counts as unset."
+    yield options(spec.Pipeline)
+    yield "## Naming a component"
+    yield (
+        "A source, stage or sink is written as its name (`geoip`), as its name with options (`geoip: {database: …}`),"
+        " or in full (`{use: geoip, as: places, options: {…}}`). `as` stands among the options in the second form."
+        " Options are those of [stages](STAGES.md), [sources](SOURCES.md) and [sinks](SINKS.md)."
+    )
+    yield "## What is found in a plan"
+    yield docstring(inspect.cleandoc(lint.__doc__ or "").partition("\n\n")[2])
+
+
+# Components
+
+
+def _stages() -> Iterator[str]:
+    from penstock.agents.registry import STAGES
+    from penstock.model.component import Apply, ApplyBatch, Enrich
+
+    kinds = {Enrich: "adds an enrichment", Apply: "decides over the record", ApplyBatch: "decides over many at once"}
+
+    def facts(module: ModuleType) -> Iterator[str]:
+        kind = inspect.get_annotations(module.build, eval_str=True).get("return")
+        yield next((text for each, text in kinds.items() if each == kind), "")
+        if hasattr(module, "GROUP"):
+            yield f"writes `enrichments.{module.GROUP}`"
+        if getattr(module, "ADDS_TEXT", False):
+            yield "adds text, so `redact` must stand behind it"
+
+    yield "# Stages"
+    yield (
+        "What stands under `stages` in a pipeline file, in order. An enrichment that fails is noted in the record and"
+        " blocks nothing; a stage that decides and fails makes a [dead letter](ERRORS.md)."
+    )
+    yield from _components(STAGES, ["enabled"], facts)
+    yield "## Options of every stage"
+    yield _shared("StageConfig")
+
+
+def _sources() -> Iterator[str]:
+    from penstock.connectors.registry import SOURCES
+
+    yield "# Sources"
+    yield (
+        "What stands under `sources` in a pipeline file. Records and the place that was read to are written in one"
+        " Kafka transaction: a source that is killed neither repeats nor skips. Any other producer may write to the"
+        " raw topic as well."
+    )
+    yield from _components(SOURCES, ["license", "tenant"])
+    yield "## Options of every source"
+    yield _shared("SourceConfig")
+
+
+def _sinks() -> Iterator[str]:
+    from penstock.connectors.registry import SINKS
+
+    yield "# Sinks"
+    yield (
+        "What stands under `sinks` in a pipeline file. Each has a consumer group of its own and keeps its place in its"
+        " destination. The enriched topic is written by delivery, whether there are sinks or not."
+    )
+    yield from _components(SINKS, [])
+
+
+def _components(
+    registry: Registry, leave_out: list[str], facts: Callable[[ModuleType], Iterator[str]] = lambda module: iter(())
+) -> Iterator[str]:
+    modules = {name: registry.load(name) for name in sorted(registry.modules)}
+    rows = [(f"[`{name}`](#{name})", escape(first_line(module.__doc__))) for name, module in modules.items()]
+    yield table(("name", "does"), rows)
+    for name, module in modules.items():
+        yield f"## {name}"
+        yield f"{escape(_sentence(first_line(module.__doc__)))}"
+        aliases = ", ".join(f"`{alias}`" for alias in getattr(module, "ALIASES", ()))
+        told = [f"also called {aliases}"] if aliases else []
+        yield _sentence("; ".join([fact for fact in facts(module) if fact] + told))
+        yield rest(module.__doc__)
+        yield options(module.Config, leave_out=leave_out) or "It has no options of its own."
+
+
+def _shared(name: str) -> str:
+    from penstock.model import component
+
+    return options(getattr(component, name))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if not text or text.endswith((".", "?")) else ".")
+
+
+# Redaction
+
+
+def _recognizers() -> Iterator[str]:
+    from penstock.agents.redact._recognizer import RECOGNIZERS
+    from penstock.agents.redact._strategy import STRATEGIES
+    from penstock.agents.redact.redact import DEFAULT_POLICY
+
+    modules = {name: RECOGNIZERS.load(name) for name in sorted(RECOGNIZERS.modules)}
+    yield "# Recognizers and strategies"
+    yield "What the stage [`redact`](STAGES.md#redact) looks for, and what it puts in place of what it finds."
+    yield table(
+        ("category", "severity", "by default", "looks for"),
+        [
+            (f"[`{name}`](#{name})", module.SEVERITY, f"`{DEFAULT_POLICY.get(name, 'mask')}`", escape(_about(module)))
+            for name, module in modules.items()
+        ],
+    )
+    yield "## Strategies"
+    yield table(
+        ("strategy", "does"),
+        [(f"`{name}`", escape(_about(STRATEGIES.load(name)))) for name in sorted(STRATEGIES.modules)],
+    )
+    for name, module in modules.items():
+        yield f"## {name}"
+        yield escape(_sentence(_about(module)))
+        yield rest(module.__doc__)
+        names = ", ".join(f"`{each}`" for each in module.FIELD_NAMES)
+        yield f"Fields that are taken for it by their name: {names or 'none'}."
+
+
+def _about(module: ModuleType) -> str:
+    """The first paragraph of a docstring, on one line."""
+    paragraph = inspect.cleandoc(module.__doc__ or "").partition("\n\n")[0]
+    return " ".join(paragraph.split()).partition(": ")[2]
+
+
+# Errors
+
+
+def _errors() -> Iterator[str]:
+    from penstock.model import errors
+
+    yield "# Errors and reason codes"
+    yield (
+        "Codes are stable: they stand in dead letters, metrics, the ledger and logs. No message holds a value of a"
+        " record. Exit status: 0 done, 1 records failed or are unaccounted for, 2 wrong use or configuration, 3"
+        " something is not reachable."
+    )
+    yield "## Errors"
+    rows = [
+        (f"`{each.code}`", f"`{name}`", "yes" if each.retriable else "no", str(each.exit_status), escape(_meaning(each)))
+        for name, each in vars(errors).items()
+        if isinstance(each, type) and issubclass(each, errors.PenstockError)
+    ]
+    yield table(("code", "class", "tried again", "exit status", "meaning"), rows)
+    yield "## Reasons of verdicts and of unreadable records"
+    yield (
+        "Why a record was dropped, denied or quarantined, or was no record to its source. A record that failed in a"
+        " stage has the code of its error above."
+    )
+    yield table(("code", "of", "meaning"), [(f"`{c}`", f"`{of}`", escape(text)) for c, of, text in reasons()])
+    yield "## What a message is refused for"
+    yield "Each is a `decode` error, whose text is one of these; `…` stands for a number or a type."
+    yield table(("in", "text"), [(f"`{place}`", escape(text)) for place, text in sorted(set(_decode_errors()))])
+
+
+def _meaning(error: type[BaseException]) -> str:
+    return " ".join(inspect.cleandoc(error.__doc__ or "").partition("\n\n")[0].split())
+
+
+def reasons() -> list[tuple[str, str, str]]:
+    """Code, component and meaning of each reason that the components' docstrings list, and the runtime's own."""
+    from penstock.agents.registry import STAGES
+    from penstock.agents.runtime.tally import POISON
+    from penstock.connectors.registry import SOURCES
+
+    found = [
+        (POISON, "runtime", "it was being worked on, alone, when a worker died, and so were the frames it stood in before"),
+        ("timestamp_refused", "deliver", "the broker does not take the record's timestamp"),
+    ]
+    for registry in (STAGES, SOURCES):
+        for name in sorted(registry.modules):
+            for rows in doc_tables(registry.load(name).__doc__):
+                codes = [(_SNAKE.fullmatch(row[0]), row[-1]) for row in rows]
+                found += [(match[1], name, text) for match, text in codes if match]
+    return sorted(found)
+
+
+def _decode_errors() -> Iterator[tuple[str, str]]:
+    """Module and text of each DecodeError that the codecs and stores raise, and of the reasons that they list."""
+    for root in ("codecs", "stores"):
+        package = importlib.import_module(f"penstock.{root}")
+        for path in sorted(Path(package.__path__[0]).glob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "DecodeError":
+                    if text := _template(node.args[0]):
+                        yield f"{root}.{path.stem}", text
+            for line in (ast.get_docstring(tree) or "").splitlines():
+                if line.startswith("    the message "):
+                    yield f"{root}.{path.stem}", re.sub(r"\d+", "…", line.strip())
+
+
+def _template(node: ast.expr) -> str:
+    """A string as it stands in the source, ``…`` for what is put in; empty where it is no literal."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    parts = node.values if isinstance(node, ast.JoinedStr) else []
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in parts)
+
+
+# Metrics
+
+
+def _metrics() -> Iterator[str]:
+    yield "# Metrics"
+    yield (
+        "A worker serves them at `/metrics` in Prometheus's text format. Labels never hold values of records. Of a"
+        " histogram there are `_bucket`, `_sum` and `_count`."
+    )
+    yield table(
+        ("name", "type", "labels", "meaning"),
+        [(f"`{name}`", kind, ", ".join(f"`{label}`" for label in labels), text) for name, kind, labels, text in metrics()],
+    )
+
+
+def metrics() -> list[tuple[str, str, tuple[str, ...], str]]:
+    """Name, type, labels and text of each metric, by name."""
+    from penstock.agents.runtime.metrics import REGISTRY
+
+    found = []
+    for collector in REGISTRY._collector_to_names:  # the library has no other way to ask for labels
+        (family,) = collector.describe()  # type: ignore[attr-defined]
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        found.append((name, family.type, collector._labelnames, family.documentation))  # type: ignore[attr-defined]
+    return sorted(found)
+
+
+# Commands
+
+
+def _commands() -> Iterator[str]:
+    import typer.main
+
+    from penstock.cli.main import app
+
+    yield "# Commands"
+    group: Any = typer.main.get_command(app)
+    yield "Every command takes `--help`. Exit status: 0 done, 1 records failed, 2 wrong use or configuration, 3 something is not reachable."
+    commands = list(walk(group))
+    yield table(("command", "does"), [(f"[`{n}`](#{n.replace(' ', '-')})", escape(_short(c))) for n, c in commands])
+    for name, command in commands:
+        yield f"## {name}"
+        yield _help(command.help or "")
+        yield _parameters(command)
+
+
+def walk(group: Any, prefix: str = "penstock") -> Iterator[tuple[str, Any]]:
+    """Full name and object of each command that does something, in the order of names."""
+    for name in sorted(group.commands):
+        command = group.commands[name]
+        if hasattr(command, "commands"):
+            yield from walk(command, f"{prefix} {name}")
+        elif not command.hidden:
+            yield f"{prefix} {name}", command
+
+
+def _short(command: Any) -> str:
+    return " ".join(inspect.cleandoc(command.help or "").partition("\n\n")[0].split())
+
+
+def _help(text: str) -> str:
+    """A command's help; paragraphs behind ``\\b`` are shown as they stand."""
+    blocks = re.split(r"\n\s*\n", inspect.cleandoc(text))
+    shown = []
+    for block in blocks:
+        if block.startswith("\b"):
+            shown.append("```console\n" + inspect.cleandoc(block[1:].lstrip("\n")) + "\n```")
+        else:
+            shown.append(escape(block))
+    return "\n\n".join(shown)
+
+
+def _parameters(command: Any) -> str:
+    rows = []
+    for parameter in command.params:
+        if "--help" in parameter.opts or getattr(parameter, "hidden", False):
+            continue
+        is_option = parameter.param_type_name == "option"
+        names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
+        variable = parameter.envvar if isinstance(parameter.envvar, str) else ""
+        about = escape(parameter.help or "") + (f" Also `{variable}`." if variable else "")
+        rows.append((names if is_option else f"`{parameter.metavar or parameter.name}`", _value(parameter), about))
+    return table(("argument or option", "value", "meaning"), rows) if rows else ""
+
+
+def _value(parameter: Any) -> str:
+    if getattr(parameter, "is_flag", False):
+        return "flag"
+    default = parameter.default
+    if callable(default) or default is None or not isinstance(default, (str, int, float, Path)):
+        return "required" if parameter.required else "optional"
+    return code(default)
+
+
+# Environment
+
+
+def _environment() -> Iterator[str]:
+    from penstock.model.environment import GROUPS
+
+    yield "# Environment variables"
+    yield (
+        "An empty variable counts as unset. Secrets (marked ●) belong in the environment or in files, never on a command"
+        " line. A pipeline file may use any other variable as `${NAME}` or `${NAME:-default}`."
+    )
+    for title, variables in GROUPS.items():
+        yield f"## {title}"
+        yield table(
+            ("variable", "meaning", "where it is not set"),
+            [(f"`{n}`{' ●' if v.secret else ''}", v.text, v.default or "nothing") for n, v in variables.items()],
+        )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the pages, or compare them; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m penstock.cli.reference", description=first_line(__doc__))
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is not what the code says")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pages are (default: docs)")
+    chosen = parser.parse_args(arguments)
+    names = stale(chosen.folder) if chosen.check else write(chosen.folder)
+    for name in names:
+        print(f"{chosen.folder / name}: {'not what the code says: run `make docs`' if chosen.check else 'written'}")
+    return 1 if names and chosen.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Every environment variable that the product reads: `docs/ENVIRONMENT.md` is made from this table.
+
+The code reads a variable by its name, where it needs it. A test finds each name there and compares it with this table,
+in both directions, so that nothing is read that is not listed and nothing is listed that is not read.
+"""
+
+from typing import Final, NamedTuple
+
+
+class Variable(NamedTuple):
+    """What a variable is for.
+
+    Attributes
+    ----------
+    text : str
+        One line, Markdown.
+    default : str
+        What holds where it is not set, in words; empty where nothing does.
+    secret : bool
+        Its value must not appear in files that are shared, or on command lines.
+    """
+
+    text: str
+    default: str = ""
+    secret: bool = False
+
+
+GROUPS: Final[dict[str, dict[str, Variable]]] = {
+    "Kafka": {
+        "KAFKA_BOOTSTRAP_SERVERS": Variable(
+            "The brokers, `host:port`, several separated by commas.", "a broker on this machine, started if need be"
+        ),
+        "KAFKA_SECURITY_PROTOCOL": Variable("`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.", "`PLAINTEXT`"),
+        "KAFKA_SASL_MECHANISM": Variable("`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`.", "`PLAIN`"),
+        "KAFKA_SASL_USERNAME": Variable("The user, for every mechanism but OAUTHBEARER."),
+        "KAFKA_SASL_PASSWORD": Variable("The user's password.", secret=True),
+        "KAFKA_SASL_PASSWORD_FILE": Variable("A file that holds the password instead."),
+        "KAFKA_SASL_OAUTH_TOKEN": Variable("The token for OAUTHBEARER.", secret=True),
+        "KAFKA_SASL_OAUTH_TOKEN_FILE": Variable("A file that holds the token; read anew at each authentication."),
+        "KAFKA_SSL_CAFILE": Variable("PEM file of the authorities to trust.", "the system's"),
+        "KAFKA_SSL_CERTFILE": Variable("PEM file of the client's certificate, for mutual TLS."),
+        "KAFKA_SSL_KEYFILE": Variable("PEM file of the client's key."),
+        "KAFKA_SSL_PASSWORD": Variable("The password of the client's key.", secret=True),
+    },
+    "Services": {
+        "SCHEMA_REGISTRY_URL": Variable(
+            "The schema registry, for Avro topics (Confluent's REST API).", "`http://localhost:8081`"
+        ),
+        "SCHEMA_REGISTRY_USER_INFO": Variable("`user:password` for its basic authentication.", secret=True),
+        "GRAPH_API_URL": Variable("The graph API that the sink `graph` writes to.", "`http://localhost:4000`"),
+        "PROV_LEDGER_URL": Variable(
+            "The provenance ledger that the sink `ledger` writes to.", "`http://localhost:4010`"
+        ),
+        "LICENSE_REGISTRY_URL": Variable(
+            "The license registry that the stage `license` asks; with `registry: auto` it is asked where this is set.",
+            "`http://localhost:4030`, with `registry: required`",
+        ),
+        "AUTHORITY_ID": Variable("Who asks the license registry: the header `X-Authority-ID`.", "`etl-assistant`"),
+        "PENSTOCK_API_TOKEN": Variable(
+            "Bearer token, of clients and of the reference services alike. A service without one lets everybody in.",
+            secret=True,
+        ),
+        "DATABASE_URL": Variable(
+            "Where a reference service keeps its data: `postgresql://…` or `sqlite:///…`.",
+            "SQLite files in the data folder",
+            secret=True,
+        ),
+    },
+    "Secrets and data of stages": {
+        "PENSTOCK_HASH_KEY": Variable(
+            "Key of the redaction strategy `hash`, 16 bytes or more (`openssl rand -hex 32`). The same on all workers.",
+            secret=True,
+        ),
+        "PENSTOCK_HASH_KEY_FILE": Variable("A file that holds that key instead."),
+        "PENSTOCK_SIGNING_KEY_FILE": Variable(
+            "PEM file of the Ed25519 key that signs batches of the ledger.", "`keys/ledger.pem` in the data folder"
+        ),
+        "GEOIP_DATABASE": Variable("MaxMind DB file (`.mmdb`) for the stage `geoip`, where its option names none."),
+    },
+    "This machine": {
+        "PENSTOCK_HOME": Variable(
+            "The data folder: workers' state, claims, the embedded broker and its topics, services' files.",
+            "`penstock` in the user's folder for data",
+        ),
+        "XDG_DATA_HOME": Variable("On Linux, the user's folder for data.", "`~/.local/share`"),
+        "LOCALAPPDATA": Variable("On Windows, the user's folder for data.", r"`~\AppData\Local`"),
+        "LOG_FORMAT": Variable("`json` or `text`.", "`text` on a terminal, else `json`"),
+        "METRICS_PORT": Variable("Port of a worker's `/metrics`, `/health` and `/ready`.", "the file's, else a free one"),
+        "PENSTOCK_BROKER_HEAP": Variable("Largest heap of the embedded broker, such as `2g`.", "`768m`"),
+        "PENSTOCK_MAVEN_URL": Variable(
+            "Maven repository that the embedded broker's files are taken from, once.",
+            "`https://repo.maven.apache.org/maven2`",
+        ),
+    },
+    "The bundled pipeline": {
+        "AF_ENV": Variable("Environment in the metadata of its records.", "`dev`"),
+        "DEMO_DATA": Variable("Folder of the files that its sources read; `penstock demo` makes them and sets it."),
+    },
+}
+
+VARIABLES: Final[dict[str, Variable]] = {name: each for group in GROUPS.values() for name, each in group.items()}

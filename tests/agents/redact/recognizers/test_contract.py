@@ -1,0 +1,151 @@
+"""What every recognizer promises (see `penstock.agents.redact._recognizer`), whoever wrote it."""
+
+import re
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.agents.redact import _prefilter
+from penstock.agents.redact._recognizer import RECOGNIZERS, Recognizer, load
+
+NAMES = sorted(RECOGNIZERS.modules)
+REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL")
+FORBIDDEN = re.compile(r'["\\\x00-\x1f]')
+FILTERS = [_prefilter.prefilter, _prefilter.with_re]
+
+
+def recognizer(name: str) -> Recognizer:
+    return load(name, None, REGIONS)
+
+
+def examples(name: str, kind: str) -> list[Any]:
+    return list(RECOGNIZERS.load(name).EXAMPLES[kind])
+
+
+def found(item: Recognizer, text: str) -> list[tuple[int, int]]:
+    return [span for number in range(len(item.exact)) for span in item.spans(number, text)]
+
+
+def pairs(kind: str) -> list[tuple[str, str]]:
+    return [(name, text) for name in NAMES for text in examples(name, kind)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_complete(name: str) -> None:
+    module = RECOGNIZERS.load(name)
+    assert name == module.CATEGORY
+    assert module.SEVERITY in ("low", "medium", "high", "critical")
+    assert len(module.CANDIDATE) == len(module.EXACT) > 0
+    assert len(module.EXAMPLES["positive"]) >= 5 and len(module.EXAMPLES["negative"]) >= 5
+    assert bool(module.FIELD_NAMES) == hasattr(module, "FIELD_VALUE")
+
+
+@pytest.mark.parametrize("name, text", pairs("positive"))
+def test_positive_examples_hold_one_match(name: str, text: str) -> None:
+    item = recognizer(name)
+    spans = found(item, text)
+    assert spans
+    first, last = min(spans)[0], max(last for _, last in spans)
+    assert (first, last) in spans
+    for before, after in (
+        (" ", " "),
+        ("", ""),
+        ("(", ")"),
+        (": ", "."),
+        ("<", ">"),
+        ('"', '"'),
+        ("\n", "\n"),
+        ("x ", ", y"),
+    ):
+        assert (len(before) + first, len(before) + last) in found(item, before + text + after), (before, after)
+
+
+@pytest.mark.parametrize("name, text", pairs("negative"))
+def test_negative_examples_hold_none(name: str, text: str) -> None:
+    assert found(recognizer(name), text) == []
+
+
+@pytest.mark.parametrize("scan", FILTERS)
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(data=st.data())
+def test_the_candidate_sees_what_the_exact_pattern_finds(name: str, scan: Any, data: st.DataObject) -> None:
+    item = recognizer(name)
+    around = st.text(alphabet=' .,:-+/()\n\t"\\\u0008\u000caZz09_@\u00e9\u00a0\u2013系', max_size=4)
+    text = data.draw(around) + data.draw(st.sampled_from(examples(name, "positive"))) + data.draw(around)
+    raw = orjson.dumps({data.draw(st.sampled_from(["", "a", "9"])): data.draw(st.sampled_from([text, [text, 1]]))})
+    hits = scan(item.candidates)(raw)
+    for number in range(len(item.exact)):
+        spans = item.spans(number, text)
+        assert not spans or number in hits
+        assert not any(FORBIDDEN.search(text[first:last]) for first, last in spans)
+
+
+@pytest.mark.parametrize("scan", FILTERS)
+@pytest.mark.parametrize("name", [name for name in NAMES if recognizer(name).names])
+def test_the_candidate_sees_the_names_of_fields(name: str, scan: Any) -> None:
+    item = recognizer(name)
+    for word in RECOGNIZERS.load(name).FIELD_NAMES:
+        camel = re.sub("_(.)", lambda match: match[1].upper(), word)
+        for field in (
+            word,
+            camel,
+            f"home_{word}",
+            f"{word}s",
+            f"{word}_2",
+            word.upper(),
+            f"a\n{word}",
+            word.replace("_", " "),
+        ):
+            assert item.names_field(field), field
+            assert scan((item.name_candidate,))(orjson.dumps({field: 1})) == [0], field
+
+
+@pytest.mark.parametrize("name, text", pairs("positive"))
+def test_a_mask_hides_and_is_not_found_again(name: str, text: str) -> None:
+    item = recognizer(name)
+    for first, last in found(item, text):
+        value = text[first:last]
+        masked = item.mask(value) if item.mask else "*"
+        assert masked != value
+        assert found(item, masked) == []
+        assert not item.is_value(masked)
+
+
+@pytest.mark.parametrize("name, text", pairs("positive"))
+def test_what_is_generalised_is_general(name: str, text: str) -> None:
+    item = recognizer(name)
+    if item.generalise is not None:
+        wider = item.generalise(text)
+        assert item.generalise(wider) == wider
+        assert item.generalise("no value at all ***")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_long_texts_take_time_in_proportion(name: str) -> None:
+    """Bounded by the timeout of the test: what is quadratic in a megabyte does not end."""
+    item = recognizer(name)
+    for unit in (
+        "a",
+        "1",
+        "a.",
+        "1.",
+        "1-",
+        "1 ",
+        "@",
+        "a@",
+        ":",
+        "1:",
+        "+",
+        "+1",
+        "(",
+        "'",
+        "0",
+        "DE11",
+        "call",
+        "系",
+    ):
+        found(item, unit * (200_000 // len(unit)))
