@@ -11,11 +11,12 @@ each agent              reads and purges its input, reads the tail of its output
 
 All but sources also read the raw topic, for the original bytes of a record that is set aside, and write dead letters
 and quarantined records. Producers of raw records need Write on the raw topic, readers of enriched ones Read on the
-enriched topic and on their own groups: who they are is not in the plan.
+enriched topic and on their own groups: who they are is not in the plan. Kafka 3 or newer: before, idempotent producers
+need IdempotentWrite on the cluster as well.
 """
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from penstock.model.errors import ConfigurationError
@@ -31,7 +32,7 @@ class _Rights:
     Attributes
     ----------
     topics : dict
-        Operations by topic. Read, Write, Delete and Create include Describe.
+        Operations by topic. Read, Write and Delete include Describe.
     groups : dict
         Operation by group.
     transactional_ids : list of (id, whether it is a prefix)
@@ -49,7 +50,7 @@ class _Rights:
 
 
 def lines(plan: Plan, principal: str) -> Iterator[str]:
-    """The commands, one a component and resource.
+    """The commands, by component; each names all topics with the same operations, for it starts a Java runtime.
 
     Parameters
     ----------
@@ -75,9 +76,14 @@ def lines(plan: Plan, principal: str) -> Iterator[str]:
 
 
 def _commands(rights: _Rights, add: str, personal: set[str]) -> Iterator[str]:
+    alike: dict[tuple[str, ...], list[str]] = {}
     for name, operations in rights.topics.items():
-        mark = "  # personal data" if name in personal and {"Read", "Write"} & set(operations) else ""
-        yield f"{add} {_operations(operations)} --topic {shlex.quote(name)}{mark}"
+        alike.setdefault(tuple(sorted(operations)), []).append(name)
+    for operations, names in alike.items():
+        exposed = [name for name in names if name in personal and {"Read", "Write"} & set(operations)]
+        mark = f"  # personal data: {', '.join(exposed)}" if exposed else ""
+        topics = " ".join(f"--topic {shlex.quote(name)}" for name in names)
+        yield f"{add} {_operations(operations)} {topics}{mark}"
     for name, operation in rights.groups.items():
         yield f"{add} {_operations([operation])} --group {shlex.quote(name)}"
     for name, is_prefix in rights.transactional_ids:
@@ -87,7 +93,7 @@ def _commands(rights: _Rights, add: str, personal: set[str]) -> Iterator[str]:
         yield f"{add} {_operations(['Describe'])} --cluster"
 
 
-def _operations(names: list[str]) -> str:
+def _operations(names: Sequence[str]) -> str:
     return " ".join(f"--operation {name}" for name in names)
 
 

@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -12,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 _RULER: Final = re.compile(r"=+(?: +=+)*")
 _UNDERLINE: Final = re.compile(r"-{3,}")
-_CODE: Final = re.compile(r"(`[^`]*`)")
+_CODE_OR_EMPHASIS: Final = re.compile(r"(`[^`]*`|(?<![\w*])\*\w[\w ]*\*(?!\w))")
 _YAML: Final = re.compile(r"[a-z_]+:( |$)")
 _BOUNDS: Final = {
     "minimum": "≥ {}",
@@ -29,8 +30,11 @@ _TYPES: Final = {"boolean": "true or false", "string": "text"}
 
 def escape(text: str) -> str:
     """Prose that no renderer takes for HTML or emphasis; code spans are left alone."""
-    parts = _CODE.split(text.replace("``", "`"))
-    return "".join(p if p.startswith("`") else re.sub(r"([<*])", r"\\\1", p) for p in parts)
+    parts = _CODE_OR_EMPHASIS.split(text.replace("``", "`"))
+    return "".join(
+        part if odd else re.sub(r"[<*]", r"\\\g<0>", part)
+        for part, odd in zip(parts, cycle((False, True)), strict=False)
+    )
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -48,6 +52,11 @@ def code(value: Any) -> str:
     return f"`{json.dumps(value, ensure_ascii=False, default=str)}`"
 
 
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop."""
+    return text[:1].upper() + text[1:] + ("" if not text or text.endswith((".", "?")) else ".")
+
+
 # Docstrings
 
 
@@ -59,13 +68,13 @@ def first_line(doc: str | None) -> str:
 
 
 def rest(doc: str | None) -> str:
-    """A docstring without its first paragraph, as Markdown."""
-    return docstring(inspect.cleandoc(doc or "").partition("\n\n")[2])
+    """A module's docstring without its first paragraph, as Markdown."""
+    return docstring((doc or "").partition("\n\n")[2])
 
 
 def docstring(text: str) -> str:
     """Markdown of the reStructuredText that docstrings here use: paragraphs, examples, tables, literal blocks."""
-    lines = inspect.cleandoc(text).splitlines()
+    lines = text.splitlines()
     blocks: list[str] = []
     while lines:
         if not lines[0].strip():
@@ -82,8 +91,8 @@ def docstring(text: str) -> str:
 
 
 def doc_tables(text: str | None) -> list[list[list[str]]]:
-    """The tables in a docstring: rows of cells, in reStructuredText."""
-    lines = inspect.cleandoc(text or "").splitlines()
+    """The tables in a module's docstring: rows of cells, in reStructuredText."""
+    lines = (text or "").splitlines()
     found = []
     while lines:
         if _RULER.fullmatch(lines[0]) and " " in lines[0]:
@@ -232,7 +241,7 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         target = definitions[name]
-        return _title(name) if "properties" in target else _type(target, definitions)
+        return f"{_title(name)} (below)" if "properties" in target else _type(target, definitions)
     if "enum" in schema:
         return "one of " + ", ".join(f"`{value}`" for value in schema["enum"])
     if "const" in schema:
@@ -241,9 +250,11 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
         return "path"
     kind = schema.get("type", "anything")
     bounds = ", ".join(text.format(schema[name]) for name, text in _BOUNDS.items() if name in schema)
+    bounds = bounds.replace("1 characters or more", "not empty")
     if kind == "array":
         kind = f"list of {_type(schema.get('items', {}), definitions)}"
     elif kind == "object":
-        inner = schema.get("additionalProperties", {})
-        kind = f"mapping of names to {_type(inner if isinstance(inner, dict) else {}, definitions)}"
+        inner = next(iter(schema.get("patternProperties", {}).values()), schema.get("additionalProperties", {}))
+        value = _type(inner if isinstance(inner, dict) else {}, definitions)
+        kind = f"mapping of names to {f'({value})' if ' or ' in value else value}"
     return f"{_TYPES.get(kind, kind)}{f', {bounds}' if bounds else ''}"

@@ -137,7 +137,9 @@ def parse_options(given: Sequence[str] | None) -> dict[str, Any]:
         try:
             value = yaml.safe_load(text)
         except (yaml.YAMLError, ValueError):
-            raise ConfigurationError(f"the value of -o {key} is not YAML", hint="put it in quotes: -o 'key=\"…\"'") from None
+            raise ConfigurationError(
+                f"the value of -o {key} is not YAML", hint="put it in quotes: -o 'key=\"…\"'"
+            ) from None
         *above, last = key.split(".")
         place = options
         for part in above:

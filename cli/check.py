@@ -85,5 +85,5 @@ def _build(plan: "Plan", source: "Source") -> list[_Line]:
                 registry.build(stage.use, config, resources)
         except ConfigurationError as error:
             key = f"stages.{index}"
-            failed.append(_Line("error", error.code, f"{stage.name}: {error}", key, line_of(source, key)))
+            failed.append(_Line("error", error.code, str(error), key, line_of(source, key)))
     return failed

@@ -1,4 +1,4 @@
-"""consume: print the messages of a topic, a line of JSON each
+"""consume: print the messages of a topic, a line of JSON each.
 
 A value that is JSON is printed as it is, on one line; another one as {"base64": …}, none as null. Frames (what agents
 pass on) are taken apart. --envelope prints topic, partition, offset, timestamp, key and headers around the value.
@@ -30,7 +30,11 @@ def command(
     ] = None,
     envelope: Annotated[bool, typer.Option("--envelope", help="Key, headers, offset … around each value.")] = False,
 ) -> None:
-    """Print the messages of a topic, a line of JSON each."""
+    """Print the messages of a topic, a line of JSON each.
+
+    \b
+    penstock consume orders.enriched --from-beginning --committed --timeout 2
+    """
     run_async(_consume(topic, from_beginning, maximum, committed, timeout, envelope))
 
 
@@ -68,8 +72,8 @@ def line(message: "Message", envelope: bool) -> bytes:
             "partition": message.partition,
             "offset": message.offset,
             "timestamp": message.timestamp,
-            "key": _text(message.key),
-            "headers": [[name, _text(content)] for name, content in message.headers],
+            "key": readable(message.key),
+            "headers": [[name, readable(content)] for name, content in message.headers],
             "value": orjson.Fragment(value),
         }
     )
@@ -110,12 +114,12 @@ def _entry(entry: Any) -> dict[str, Any]:
     if isinstance(entry, Kept):
         body["data"] = orjson.Fragment(entry.data) if entry.data else None
         body["notes"] = {name: orjson.Fragment(note) for name, note in entry.notes.items()}
-        body["key"] = _text(entry.key)
-        body["headers"] = [[name, _text(content)] for name, content in entry.headers]
+        body["key"] = readable(entry.key)
+        body["headers"] = [[name, readable(content)] for name, content in entry.headers]
     return {"kind": type(entry).__name__.lower(), **body}
 
 
-def _text(data: bytes | None) -> str | dict[str, str] | None:
+def readable(data: bytes | None) -> str | dict[str, str] | None:
     """Bytes as text, or in base64 where they are none."""
     if data is None:
         return None

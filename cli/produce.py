@@ -1,4 +1,4 @@
-"""produce: send lines to a topic, a message each
+"""produce: send lines to a topic, a message each.
 
 A line is sent as it stands, in UTF-8 or whatever it is in; it is not checked to be JSON, because what a pipeline
 cannot read becomes a dead letter there. Empty lines are left out. With --raw there is no look at lines at all: empty
@@ -16,7 +16,6 @@ from penstock.cli._shared import bootstrap, environment, run_async, say
 from penstock.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from penstock.agents.runtime.messages import Outgoing
     from penstock.model.record import Headers
 
 CHUNK_BYTES = 1 << 20
@@ -34,7 +33,12 @@ def command(
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A header of every message; repeat for more.")
     ] = None,
 ) -> None:
-    """Send lines to a topic, a message each."""
+    """Send lines to a topic, a message each.
+
+    \b
+    penstock produce orders.raw orders.jsonl --key customer.id
+    tail -f orders.jsonl | penstock produce orders.raw
+    """
     headers = parse_headers(header)
     if file == STDIN:
         run_async(_produce(topic, sys.stdin.buffer, key, raw, headers))

@@ -6,22 +6,19 @@ written: the exit status is 1 if a page is not what the code says.
 """
 
 import argparse
-import ast
-import importlib
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
-from penstock.cli._markdown import code, doc_tables, docstring, escape, first_line, options, rest, table
+from penstock.cli import _commands_page, _errors_page
+from penstock.cli._markdown import escape, first_line, options, rest, sentence, table
 from penstock.model.registry import Registry
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs"
 NOTE: Final = "<!-- Made from the code by `make docs`: change the code, not this page. -->"
-_SNAKE: Final = re.compile(r"``([a-z]+(?:_[a-z]+)*)``")
 
 
 def pages() -> dict[str, str]:
@@ -32,9 +29,9 @@ def pages() -> dict[str, str]:
         "SOURCES.md": _sources,
         "SINKS.md": _sinks,
         "RECOGNIZERS.md": _recognizers,
-        "ERRORS.md": _errors,
+        "ERRORS.md": _errors_page.page,
         "METRICS.md": _metrics,
-        "CLI.md": _commands,
+        "CLI.md": _commands_page.page,
         "ENVIRONMENT.md": _environment,
     }
     return {name: "\n\n".join([NOTE, *(part for part in page() if part)]) + "\n" for name, page in made.items()}
@@ -79,7 +76,7 @@ def _pipeline() -> Iterator[str]:
         " Options are those of [stages](STAGES.md), [sources](SOURCES.md) and [sinks](SINKS.md)."
     )
     yield "## What is found in a plan"
-    yield docstring(inspect.cleandoc(lint.__doc__ or "").partition("\n\n")[2])
+    yield rest(lint.__doc__)
 
 
 # Components
@@ -142,10 +139,10 @@ def _components(
     yield table(("name", "does"), rows)
     for name, module in modules.items():
         yield f"## {name}"
-        yield f"{escape(_sentence(first_line(module.__doc__)))}"
+        yield f"{escape(sentence(first_line(module.__doc__)))}"
         aliases = ", ".join(f"`{alias}`" for alias in getattr(module, "ALIASES", ()))
         told = [f"also called {aliases}"] if aliases else []
-        yield _sentence("; ".join([fact for fact in facts(module) if fact] + told))
+        yield sentence("; ".join([fact for fact in facts(module) if fact] + told))
         yield rest(module.__doc__)
         yield options(module.Config, leave_out=leave_out) or "It has no options of its own."
 
@@ -154,10 +151,6 @@ def _shared(name: str) -> str:
     from penstock.model import component
 
     return options(getattr(component, name))
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if not text or text.endswith((".", "?")) else ".")
 
 
 # Redaction
@@ -185,7 +178,7 @@ def _recognizers() -> Iterator[str]:
     )
     for name, module in modules.items():
         yield f"## {name}"
-        yield escape(_sentence(_about(module)))
+        yield escape(sentence(_about(module)))
         yield rest(module.__doc__)
         names = ", ".join(f"`{each}`" for each in module.FIELD_NAMES)
         yield f"Fields that are taken for it by their name: {names or 'none'}."
@@ -195,81 +188,6 @@ def _about(module: ModuleType) -> str:
     """The first paragraph of a docstring, on one line."""
     paragraph = inspect.cleandoc(module.__doc__ or "").partition("\n\n")[0]
     return " ".join(paragraph.split()).partition(": ")[2]
-
-
-# Errors
-
-
-def _errors() -> Iterator[str]:
-    from penstock.model import errors
-
-    yield "# Errors and reason codes"
-    yield (
-        "Codes are stable: they stand in dead letters, metrics, the ledger and logs. No message holds a value of a"
-        " record. Exit status: 0 done, 1 records failed or are unaccounted for, 2 wrong use or configuration, 3"
-        " something is not reachable."
-    )
-    yield "## Errors"
-    rows = [
-        (f"`{each.code}`", f"`{name}`", "yes" if each.retriable else "no", str(each.exit_status), escape(_meaning(each)))
-        for name, each in vars(errors).items()
-        if isinstance(each, type) and issubclass(each, errors.PenstockError)
-    ]
-    yield table(("code", "class", "tried again", "exit status", "meaning"), rows)
-    yield "## Reasons of verdicts and of unreadable records"
-    yield (
-        "Why a record was dropped, denied or quarantined, or was no record to its source. A record that failed in a"
-        " stage has the code of its error above."
-    )
-    yield table(("code", "of", "meaning"), [(f"`{c}`", f"`{of}`", escape(text)) for c, of, text in reasons()])
-    yield "## What a message is refused for"
-    yield "Each is a `decode` error, whose text is one of these; `…` stands for a number or a type."
-    yield table(("in", "text"), [(f"`{place}`", escape(text)) for place, text in sorted(set(_decode_errors()))])
-
-
-def _meaning(error: type[BaseException]) -> str:
-    return " ".join(inspect.cleandoc(error.__doc__ or "").partition("\n\n")[0].split())
-
-
-def reasons() -> list[tuple[str, str, str]]:
-    """Code, component and meaning of each reason that the components' docstrings list, and the runtime's own."""
-    from penstock.agents.registry import STAGES
-    from penstock.agents.runtime.tally import POISON
-    from penstock.connectors.registry import SOURCES
-
-    found = [
-        (POISON, "runtime", "it was being worked on, alone, when a worker died, and so were the frames it stood in before"),
-        ("timestamp_refused", "deliver", "the broker does not take the record's timestamp"),
-    ]
-    for registry in (STAGES, SOURCES):
-        for name in sorted(registry.modules):
-            for rows in doc_tables(registry.load(name).__doc__):
-                codes = [(_SNAKE.fullmatch(row[0]), row[-1]) for row in rows]
-                found += [(match[1], name, text) for match, text in codes if match]
-    return sorted(found)
-
-
-def _decode_errors() -> Iterator[tuple[str, str]]:
-    """Module and text of each DecodeError that the codecs and stores raise, and of the reasons that they list."""
-    for root in ("codecs", "stores"):
-        package = importlib.import_module(f"penstock.{root}")
-        for path in sorted(Path(package.__path__[0]).glob("*.py")):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "DecodeError":
-                    if text := _template(node.args[0]):
-                        yield f"{root}.{path.stem}", text
-            for line in (ast.get_docstring(tree) or "").splitlines():
-                if line.startswith("    the message "):
-                    yield f"{root}.{path.stem}", re.sub(r"\d+", "…", line.strip())
-
-
-def _template(node: ast.expr) -> str:
-    """A string as it stands in the source, ``…`` for what is put in; empty where it is no literal."""
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    parts = node.values if isinstance(node, ast.JoinedStr) else []
-    return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in parts)
 
 
 # Metrics
@@ -283,7 +201,10 @@ def _metrics() -> Iterator[str]:
     )
     yield table(
         ("name", "type", "labels", "meaning"),
-        [(f"`{name}`", kind, ", ".join(f"`{label}`" for label in labels), text) for name, kind, labels, text in metrics()],
+        [
+            (f"`{name}`", kind, ", ".join(f"`{label}`" for label in labels), text)
+            for name, kind, labels, text in metrics()
+        ],
     )
 
 
@@ -299,73 +220,6 @@ def metrics() -> list[tuple[str, str, tuple[str, ...], str]]:
     return sorted(found)
 
 
-# Commands
-
-
-def _commands() -> Iterator[str]:
-    import typer.main
-
-    from penstock.cli.main import app
-
-    yield "# Commands"
-    group: Any = typer.main.get_command(app)
-    yield "Every command takes `--help`. Exit status: 0 done, 1 records failed, 2 wrong use or configuration, 3 something is not reachable."
-    commands = list(walk(group))
-    yield table(("command", "does"), [(f"[`{n}`](#{n.replace(' ', '-')})", escape(_short(c))) for n, c in commands])
-    for name, command in commands:
-        yield f"## {name}"
-        yield _help(command.help or "")
-        yield _parameters(command)
-
-
-def walk(group: Any, prefix: str = "penstock") -> Iterator[tuple[str, Any]]:
-    """Full name and object of each command that does something, in the order of names."""
-    for name in sorted(group.commands):
-        command = group.commands[name]
-        if hasattr(command, "commands"):
-            yield from walk(command, f"{prefix} {name}")
-        elif not command.hidden:
-            yield f"{prefix} {name}", command
-
-
-def _short(command: Any) -> str:
-    return " ".join(inspect.cleandoc(command.help or "").partition("\n\n")[0].split())
-
-
-def _help(text: str) -> str:
-    """A command's help; paragraphs behind ``\\b`` are shown as they stand."""
-    blocks = re.split(r"\n\s*\n", inspect.cleandoc(text))
-    shown = []
-    for block in blocks:
-        if block.startswith("\b"):
-            shown.append("```console\n" + inspect.cleandoc(block[1:].lstrip("\n")) + "\n```")
-        else:
-            shown.append(escape(block))
-    return "\n\n".join(shown)
-
-
-def _parameters(command: Any) -> str:
-    rows = []
-    for parameter in command.params:
-        if "--help" in parameter.opts or getattr(parameter, "hidden", False):
-            continue
-        is_option = parameter.param_type_name == "option"
-        names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
-        variable = parameter.envvar if isinstance(parameter.envvar, str) else ""
-        about = escape(parameter.help or "") + (f" Also `{variable}`." if variable else "")
-        rows.append((names if is_option else f"`{parameter.metavar or parameter.name}`", _value(parameter), about))
-    return table(("argument or option", "value", "meaning"), rows) if rows else ""
-
-
-def _value(parameter: Any) -> str:
-    if getattr(parameter, "is_flag", False):
-        return "flag"
-    default = parameter.default
-    if callable(default) or default is None or not isinstance(default, (str, int, float, Path)):
-        return "required" if parameter.required else "optional"
-    return code(default)
-
-
 # Environment
 
 
@@ -374,8 +228,8 @@ def _environment() -> Iterator[str]:
 
     yield "# Environment variables"
     yield (
-        "An empty variable counts as unset. Secrets (marked ●) belong in the environment or in files, never on a command"
-        " line. A pipeline file may use any other variable as `${NAME}` or `${NAME:-default}`."
+        "An empty variable counts as unset. Secrets (marked ●) belong in the environment or in files, never on a"
+        " command line. A pipeline file may use any other variable as `${NAME}` or `${NAME:-default}`."
     )
     for title, variables in GROUPS.items():
         yield f"## {title}"

@@ -1,4 +1,4 @@
-"""run: run a pipeline here: its sources, agents, delivery and sinks
+"""run: run a pipeline here: its sources, agents, delivery and sinks.
 
 With --until-idle it ends when everything that was there is delivered; without, it runs until it is stopped (Ctrl-C).
 While it runs a table on standard error shows where it stands, if that is a terminal. The result goes to standard
@@ -30,7 +30,12 @@ def command(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run a pipeline here: its sources, agents, delivery and sinks."""
+    """Run a pipeline here: its sources, agents, delivery and sinks.
+
+    \b
+    penstock run pipeline.yml --until-idle
+    penstock run pipeline.yml --until-idle --json > result.json
+    """
     plan = load_plan(file)
     result = run_async(_run(plan, until_idle, source))
     if as_json:

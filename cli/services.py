@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from penstock.cli._shared import NOT_REACHABLE, JsonFlag, group, print_json, print_table
+from penstock.cli._shared import NOT_REACHABLE, JsonFlag, group, print_json, print_table, say
 from penstock.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def env() -> None:
     """
     found = _running()
     if found is None:
-        print(f"error: {_NONE}", file=typer.get_text_stream("stderr"))
+        say(f"error: {_NONE}")
         raise typer.Exit(NOT_REACHABLE)
     for name, value in found.env().items():
         print(f"export {name}={shlex.quote(value)}")

@@ -1,4 +1,4 @@
-"""status: where a pipeline stands: lag, rates, dead letters, cursors; whether or not workers run
+"""status: where a pipeline stands: lag, rates, dead letters, cursors; whether or not workers run.
 
 `end` is the end of what an agent reads, `next` the raw offset that it owes; `lag` counts messages (between agents a
 message is a frame of many records).
@@ -25,7 +25,11 @@ def command(
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until stopped.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Where a pipeline stands: lag, rates, dead letters, cursors; whether or not workers run."""
+    """Print where a pipeline stands: lag, rates, dead letters, cursors; whether or not workers run.
+
+    \b
+    penstock status pipeline.yml --watch
+    """
     run_async(_status(load_plan(file, refuse=False), watch, as_json))
 
 

@@ -1,4 +1,4 @@
-"""worker: run agents and sinks of a pipeline until stopped; start more of them to scale
+"""worker: run agents and sinks of a pipeline until stopped; start more of them to scale.
 
 Without --agents and --sinks it runs all of both; given alone, either means only those (`none` is nobody). Sources run
 only with --sources, and in one worker only: of two that run one source the later stops the earlier.
@@ -34,7 +34,12 @@ def command(
         int | None, typer.Option(min=0, max=65535, help="Port of /metrics; 0 takes a free one.", show_default=False)
     ] = None,
 ) -> None:
-    """Run agents and sinks of a pipeline until stopped; start more of them to scale."""
+    """Run agents and sinks of a pipeline until stopped; start more of them to scale.
+
+    \b
+    penstock worker pipeline.yml
+    penstock worker pipeline.yml --agents redact,license --metrics-port 9100
+    """
     plan = load_plan(file)
     run_async(_run(plan, *choose(plan, agents, sinks), sources, metrics_port))
 
@@ -101,7 +106,7 @@ def _port(text: str) -> int:
 
 
 async def _tell_when_ready(worker: "Worker", where: str) -> None:
-    while not worker.ready():
+    while not worker.ready():  # noqa: ASYNC110 # services come and go, so there is no one event to wait for
         await asyncio.sleep(0.1)
     names = ", ".join([*worker.agents, *(f"sink-{name}" for name in worker.sinks)]) or "no agents"
     print(f"ready: {worker.plan.pipeline.name}: {names}{f'; {where}/metrics' if where else ''}", flush=True)

@@ -22,7 +22,7 @@ from penstock.model.errors import DecodeError
 from penstock.model.record import Headers, Outcome
 
 
-class DeadLetter(msgspec.Struct, kw_only=True):
+class DeadLetter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A record set aside; see the layout above."""
 
     id: str
@@ -63,8 +63,8 @@ def decode(data: bytes) -> DeadLetter:
         body = orjson.loads(data)
         body["key"], body["value"] = _unwrap(body["key"]), _unwrap(body["value"])
         body["headers"] = [(name, _unwrap(value)) for name, value in body["headers"]]
-        return DeadLetter(**body)
-    except (ValueError, KeyError, TypeError) as error:
+        return msgspec.convert(body, DeadLetter)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DecodeError(f"this is no dead letter ({type(error).__name__})") from None
 
 

@@ -94,7 +94,7 @@ def _decode(data: bytes, decoder: "msgspec.msgpack.Decoder[_T]") -> _T:
         )
     try:
         return decoder.decode(memoryview(data)[4:])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise FrameError(f"a frame of {len(data)} bytes cannot be decoded ({type(error).__name__})") from None
 
 

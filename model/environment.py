@@ -85,7 +85,15 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
         "XDG_DATA_HOME": Variable("On Linux, the user's folder for data.", "`~/.local/share`"),
         "LOCALAPPDATA": Variable("On Windows, the user's folder for data.", r"`~\AppData\Local`"),
         "LOG_FORMAT": Variable("`json` or `text`.", "`text` on a terminal, else `json`"),
-        "METRICS_PORT": Variable("Port of a worker's `/metrics`, `/health` and `/ready`.", "the file's, else a free one"),
+        "METRICS_HOST": Variable(
+            "Address that a worker's `/metrics` listens on; `0.0.0.0` where others must reach it.", "`127.0.0.1`"
+        ),
+        "METRICS_PORT": Variable(
+            "Port of a worker's `/metrics`, `/health` and `/ready`.", "the file's, else a free one"
+        ),
+        "PENSTOCK_TRACEBACK": Variable(
+            "`1` shows the whole trace of an unexpected error, which may hold values of records."
+        ),
         "PENSTOCK_BROKER_HEAP": Variable("Largest heap of the embedded broker, such as `2g`.", "`768m`"),
         "PENSTOCK_MAVEN_URL": Variable(
             "Maven repository that the embedded broker's files are taken from, once.",

@@ -49,7 +49,11 @@ class Source:
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else None
             raise PipelineFileError(f"not YAML: {error.problem}", file=file, line=line) from None
-        except (yaml.YAMLError, ValueError, RecursionError) as error:  # control characters, 2024-99-99, & and * in rings
+        except (
+            yaml.YAMLError,
+            ValueError,
+            RecursionError,
+        ) as error:  # control characters, 2024-99-99, & and * in rings
             raise PipelineFileError(f"not YAML: {type(error).__name__}", file=file) from None
 
     def _walk(self, node: yaml.Node | None, path: KeyPath) -> None:
@@ -274,7 +278,9 @@ def _wrong_value(errors: list[ErrorDetails], source: Source, path: KeyPath) -> t
         message = f"found {found}, allowed: {wanted}" if found else f"allowed: {wanted}"
         return message, _near(found.strip("'\""), names)
     message = re.sub(r"^\w+ should ", "must ", errors[0]["msg"].removeprefix("Value error, "))
-    hint = "lower-case letters, digits, dashes and underscores" if errors[0].get("ctx", {}).get("pattern") == NAME else ""
+    hint = (
+        "lower-case letters, digits, dashes and underscores" if errors[0].get("ctx", {}).get("pattern") == NAME else ""
+    )
     shown = f", found {found}" if found and errors[0]["type"] != "value_error" else ""
     return f"{message}{shown}", hint
 

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
+from phonenumbers import (
+    COUNTRY_CODE_TO_REGION_CODE,
+    PhoneMetadata,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    example_number_for_type,
+    format_number,
+)
 
 from penstock.model.errors import ConfigurationError
 
@@ -31,7 +38,6 @@ _KINDS: Final = (
     "uan",
     "voicemail",
 )
-_TRUNK_IN_GERMAN_STYLE: Final = "0"
 _CODES: Final = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)  # none is the beginning of another
 
 
@@ -83,7 +89,7 @@ def plan(regions: tuple[str, ...]) -> Plan:
                 hint="regions are two capital letters, as in US, GB, DE",
             )
         trunk = metadata.national_prefix or ""
-        optional = trunk != _TRUNK_IN_GERMAN_STYLE or _written_without_trunk(metadata)
+        optional = _written_without_trunk(region, metadata)
         prefix = f"(?:{trunk})?" if optional else trunk
         pattern = re.compile(f"{prefix}(?:{_valid(metadata)})")
         homes.append((metadata.country_code, trunk, pattern))
@@ -124,6 +130,11 @@ def _lengths(kind: Any) -> str:
     return f"(?=(?:{allowed})(?![0-9]))" if allowed else ""
 
 
-def _written_without_trunk(metadata: Any) -> bool:
-    """Whether numbers of a region with a trunk prefix are often written without it, as in India and Brazil."""
-    return any(style.national_prefix_optional_when_formatting for style in metadata.number_format)
+def _written_without_trunk(region: str, metadata: Any) -> bool:
+    """Whether numbers of a region are also written without its trunk prefix, as in the United States and Brazil."""
+    if any(style.national_prefix_optional_when_formatting for style in metadata.number_format):
+        return True
+    kinds = (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE)
+    examples = [example for kind in kinds if (example := example_number_for_type(region, kind))]
+    written = [format_number(example, PhoneNumberFormat.NATIONAL).lstrip("(") for example in examples]
+    return not all(text.startswith(metadata.national_prefix or "-") for text in written)

@@ -1,7 +1,7 @@
 """Plain messages in and out of any topic: what the command line produces, consumes and looks through."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -137,7 +137,7 @@ async def follow(
     from_beginning: bool = False,
     committed: bool = False,
     idle_seconds: float | None = None,
-) -> AsyncIterator[list[Message]]:
+) -> AsyncGenerator[list[Message], None]:
     """Messages of a topic as they come, without a group.
 
     Parameters

@@ -8,6 +8,7 @@ the worker with that error, so that whatever runs workers sees it.
 import asyncio
 import contextlib
 import fcntl
+import gc
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -92,6 +93,7 @@ class Worker:
 
         Raises the error of a service that keeps failing.
         """
+        _tune_collector()
         with _own_folder(self.home / "state" / self.plan.pipeline.name) as folder:
             ticker = asyncio.create_task(self.lease.run())
             services = [
@@ -254,6 +256,15 @@ def source_tasks(
         source = connectors.build_source(component.use, config, resources)
         tasks[name] = SourceTask(cluster, plan, name, component.use, source, config)
     return tasks
+
+
+def _tune_collector() -> None:
+    """Let Python's cycle collector look less often: frames are many live objects and hardly ever cycles.
+
+    Measured on the bench's job with default thresholds: 10 to 20% of all CPU time goes into looking.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @contextlib.contextmanager

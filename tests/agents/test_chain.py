@@ -317,3 +317,23 @@ def test_frames_may_be_cut_anywhere(drawn: Sequence[Any], cut: int) -> None:
     entries = made(drawn)
     parts = run(whole, entries[:cut]).entries + run(whole, entries[cut:]).entries
     assert msgspec.msgpack.encode(parts) == msgspec.msgpack.encode(run(whole, entries).entries)
+
+
+def test_annotations_that_are_no_json_are_a_failure_of_the_enricher(stage: Any) -> None:
+    stage("odd", Enrich, lambda data: [{"own": {"a": {1}}}, {"own": "text"}, "text"][data["n"]])
+    stage("fine", Enrich, lambda data: {"own": {"b": 1}})
+    result = run(chain("fine", "odd"), [kept(n) for n in range(3)])
+    for entry in result.entries:
+        assert entry.notes["enrichments.own"] == b'{"b":1}'
+        assert list(orjson.loads(entry.notes["enrichments.errors"])) == ["odd"]
+    assert result.counts["odd"].outcomes["kept"] == 3
+
+
+@pytest.mark.parametrize("keep", [Keep(notes={"x": {1}}), Keep(data={"x": {1}}), Keep(notes={"x": {7: SECRET}})])
+def test_what_a_stage_keeps_must_be_json(stage: Any, keep: Keep) -> None:
+    stage("odd", Apply, lambda record: keep if record.data["n"] else KEEP)
+    result = run(chain("odd"), [kept(0), kept(1)])
+    assert result.entries == [kept(0), Stub(1, 1001, "dead", "odd", "stage")]
+    assert result.aside[0].detail == "stage odd raised TypeError"
+    assert result.counts["odd"].outcomes == {"kept": 1, "dead:stage": 1}
+    assert SECRET not in repr(result.aside)

@@ -6,8 +6,10 @@ What stands in topics is read and written by confluent_kafka (librdkafka), which
 import asyncio
 import contextlib
 import json
+import socket
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,8 +18,10 @@ from typing import Any
 
 import confluent_kafka
 import pytest
+import uvicorn
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from fastapi import FastAPI
 
 from penstock.agents.runtime import topics
 from penstock.agents.runtime.cluster import Cluster
@@ -267,6 +271,31 @@ def make_rig(home: Path, pipeline_name: str) -> Callable[..., Rig]:
         return Rig(bootstrap, pipeline_name, home, dict(environ or {}), settings)
 
     return make
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[FastAPI], str]]:
+    """Start a server for an app on a free port; gives its address, stops it after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda app: stack.enter_context(_serving(app))
+
+
+@contextlib.contextmanager
+def _serving(app: FastAPI) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not server.started:
+            assert thread.is_alive() and time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ EXACT: Final = (
     re.compile(
         begins("[0-9A-Fa-f:]", ":", r"\.")
         + r"(?=[0-9A-Fa-f]{0,3}:)[0-9A-Fa-f:]{1,40}(?:(?:\.[0-9]{1,3}){3})?(?<![^:]:)(?![0-9A-Za-z_])"
-        + r"(?!:[0-9A-Fa-f:])(?:%[0-9A-Za-z_.~\-]{1,32})?"
+        + r"(?!:[0-9A-Fa-f:])(?:%[0-9A-Za-z_.~\-]{0,31}[0-9A-Za-z])?"
     ),
 )
 FIELD_NAMES: Final = ()  # what is no address in free text is none in a field called ip

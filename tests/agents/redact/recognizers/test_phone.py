@@ -5,7 +5,7 @@ from penstock.agents.redact.recognizers import phone
 
 
 def test_mask_keeps_country_code_and_two_digits() -> None:
-    assert phone.mask("+14155552671") == "+1*********71"
+    assert phone.mask("+14155552671") == "+1********71"
     assert phone.mask("+49 (0)30 1234567") == "+49 (*)** *****67"
     assert phone.mask("00351 21 123 4567") == "00351 ** *** **67"
     assert phone.mask("(415) 555-2671") == "(***) ***-**71"
@@ -22,6 +22,8 @@ def test_regions_decide_on_national_forms() -> None:
     assert phone.validate("030 1234567")
     assert not phone.validate("030 1234567", regions=("US",))
     assert phone.validate("98765 43210", regions=("IN",))
+    assert phone.validate("11 91234-5678", regions=("BR",)) and phone.validate("011 91234-5678", regions=("BR",))
+    assert not phone.validate("30 1234567", regions=("DE",))
     assert not phone.validate("415-555-2671", regions=())
     assert phone.validate("+14155552671", regions=())
 

@@ -1,0 +1,208 @@
+"""What a sample of somebody's data looks like: its kind, its fields, and which stages fit.
+
+Nothing of it is kept but names of fields, categories and license ids; no other value leaves this module.
+"""
+
+import glob
+import ipaddress
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from penstock.agents.fields import leaves
+from penstock.agents.registry import STAGES, configure
+from penstock.codecs.json import decode
+from penstock.connectors.registry import build_source, configure_source
+from penstock.model.component import Resources, SourceRecord
+from penstock.model.errors import ConfigurationError, DecodeError
+from penstock.model.record import Data
+
+MOST_RECORDS: Final = 1000
+_HEAD_BYTES: Final = 64 * 1024
+_BOM: Final = b"\xef\xbb\xbf"
+_JSONL_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
+_DELIMITERS: Final = ",;\t|"
+_LICENSE_NAMES: Final = ("license", "licence", "license_id", "licence_id", "spdx")
+_MOST_LICENSES: Final = 20
+_MOSTLY: Final = 0.8
+_WORDS: Final = 4
+"""A text of fewer words is a name or a label."""
+
+
+@dataclass
+class Sample:
+    """What was seen.
+
+    Attributes
+    ----------
+    kind : str
+        The source that reads it: csv or jsonl.
+    options : dict
+        Of that source.
+    records, unreadable : int
+    addresses, texts : list of str
+        Names of fields that hold IP addresses, and text in some language.
+    numbers : dict
+        Of a csv: name of a column -> integer or float.
+    license_field : str
+        Empty if there is none.
+    licenses : list of str
+        Ids in it.
+    personal : dict
+        Category -> names of fields in which `redact` finds it.
+    """
+
+    kind: str
+    options: dict[str, Any]
+    records: int = 0
+    unreadable: int = 0
+    addresses: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    numbers: dict[str, str] = field(default_factory=dict)
+    license_field: str = ""
+    licenses: list[str] = field(default_factory=list)
+    personal: dict[str, list[str]] = field(default_factory=dict)
+
+
+async def look_at(path: Path) -> Sample:
+    """Read up to 1,000 records of a CSV or JSON Lines file.
+
+    Raises
+    ------
+    ConfigurationError
+        The file is not there, is neither, or holds no record.
+    SourceError
+        Its header cannot be used.
+    """
+    kind, options = _format(path)
+    sample = Sample(kind, options)
+    found: list[Data] = []
+    source = build_source(kind, configure_source(kind, options), Resources())
+    cursor, done = None, False
+    try:
+        while not done and sample.records + sample.unreadable < MOST_RECORDS:
+            page = await source.fetch(cursor)
+            cursor, done = page.cursor, page.done
+            for record in page.records[: MOST_RECORDS - sample.records - sample.unreadable]:
+                data = _data(record)
+                if data is None:
+                    sample.unreadable += 1
+                else:
+                    sample.records += 1
+                    found.append(data)
+    finally:
+        await source.close()
+    if not found:
+        raise ConfigurationError(f"{path} holds no record that could be read as {kind}")
+    _describe(sample, found)
+    return sample
+
+
+def _format(path: Path) -> tuple[str, dict[str, Any]]:
+    """The source that reads a file, and its options."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+    if b"\0" in head:
+        raise ConfigurationError(f"{path} is no text, or not UTF-8", hint="iconv -f UTF-16 -t UTF-8")
+    options: dict[str, Any] = {"path": glob.escape(str(path))}
+    start = head.removeprefix(_BOM).lstrip()[:1]
+    if start == b"[":
+        raise ConfigurationError(f"{path} is one JSON array", hint="one object a line is needed: jq -c '.[]'")
+    if path.suffix.lower() in _JSONL_SUFFIXES or start == b"{":
+        return "jsonl", options
+    header = head.partition(b"\n")[0]
+    delimiter = max(_DELIMITERS, key=lambda sign: header.count(sign.encode()))
+    if delimiter != ",":
+        options["delimiter"] = delimiter
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3:  # else the head ends in the middle of a character
+            options["encoding"] = "cp1252"
+    return "csv", options
+
+
+def _data(record: Any) -> Data | None:
+    if not isinstance(record, SourceRecord) or record.value is None:
+        return None
+    try:
+        return decode(record.value)
+    except DecodeError:
+        return None
+
+
+def _describe(sample: Sample, found: list[Data]) -> None:
+    values: dict[str, list[Any]] = defaultdict(list)
+    for data in found:
+        for path, value in leaves(data):
+            if value is not None and value != "":
+                values[_name(path)].append(value)
+    sample.addresses = [name for name, some in values.items() if _share(some, _is_address) >= _MOSTLY]
+    sample.texts = [name for name, some in values.items() if _share(some, _is_text) >= 0.5]
+    if sample.kind == "csv":
+        sample.numbers = {name: kind for name, some in values.items() if (kind := _number(some))}
+    sample.license_field = next((name for name in values if name.lower() in _LICENSE_NAMES), "")
+    if sample.license_field:
+        counts = Counter(value for value in values[sample.license_field] if _is_license(value))
+        sample.licenses = sorted(id for id, _ in counts.most_common(_MOST_LICENSES))
+    sample.personal = _personal(found)
+
+
+def _personal(found: list[Data]) -> dict[str, list[str]]:
+    """Category -> names of the fields in which `redact` finds it."""
+    find = STAGES.load("redact").finder(configure("redact", {}))
+    seen: dict[str, dict[str, None]] = defaultdict(dict)
+    for data in found:
+        for item in find(data):
+            seen[item.category][_name(item.field)] = None
+    return {category: list(names) for category, names in sorted(seen.items())}
+
+
+def _name(path: str) -> str:
+    """The last part of a path that is no index in a list."""
+    return next((part for part in reversed(path.split(".")) if not part.isdigit()), path)
+
+
+def _share(values: list[Any], test: Any) -> float:
+    return sum(map(test, values)) / len(values)
+
+
+def _is_address(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        ipaddress.ip_address(value.strip())
+    except ValueError:
+        return False
+    return True
+
+
+def _is_text(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    words = value.split()
+    return len(words) >= _WORDS and sum(map(str.isalpha, value)) > len(value) / 2
+
+
+def _is_license(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 64 and all(sign.isalnum() or sign in ".+-" for sign in value)
+
+
+def _number(values: list[Any]) -> str:
+    """Integer or float where all cells are such; empty for text, and for what is a number but has leading zeros."""
+    if any(len(cell) > 1 and cell.lstrip("-")[:1] == "0" and "." not in cell for cell in values) or _long(values):
+        return ""
+    if all(cell.lstrip("-").isascii() and cell.lstrip("-").isdigit() for cell in values):
+        return "integer"
+    parts = [cell.lstrip("-").split(".") for cell in values]
+    plain = all(len(part) <= 2 and all(digits.isascii() and digits.isdigit() for digits in part) for part in parts)
+    return "float" if plain else ""
+
+
+def _long(values: list[Any]) -> bool:
+    # telephone and account numbers are no quantities
+    return any(len(cell) > 8 for cell in values)
