@@ -12,7 +12,9 @@ STAGES = Registry(
     "penstock.agents",
     "penstock.stages",
     "stage",
-    skip=frozenset({"runtime", "recognizers", "strategies", "chain", "fields", "registry", "pipeline"}),
+    skip=frozenset(
+        {"runtime", "recognizers", "strategies", "chain", "compile", "continuity", "fields", "registry", "pipeline"}
+    ),
 )
 
 

@@ -79,11 +79,11 @@ def _commands(rights: _Rights, add: str, personal: set[str]) -> Iterator[str]:
     alike: dict[tuple[str, ...], list[str]] = {}
     for name, operations in rights.topics.items():
         alike.setdefault(tuple(sorted(operations)), []).append(name)
-    for operations, names in alike.items():
-        exposed = [name for name in names if name in personal and {"Read", "Write"} & set(operations)]
+    for together, names in alike.items():
+        exposed = [name for name in names if name in personal and {"Read", "Write"} & set(together)]
         mark = f"  # personal data: {', '.join(exposed)}" if exposed else ""
         topics = " ".join(f"--topic {shlex.quote(name)}" for name in names)
-        yield f"{add} {_operations(operations)} {topics}{mark}"
+        yield f"{add} {_operations(together)} {topics}{mark}"
     for name, operation in rights.groups.items():
         yield f"{add} {_operations([operation])} --group {shlex.quote(name)}"
     for name, is_prefix in rights.transactional_ids:

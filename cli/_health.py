@@ -87,9 +87,9 @@ def _extras(environ: Mapping[str, str]) -> Iterator[Check]:
     members: dict[str, list[str]] = {}
     for requirement in requires("penstock") or ():
         match = _REQUIREMENT.match(requirement)
-        extra = _EXTRA.search(match["marker"] or "") if match else None
-        if match and extra and extra["extra"] != "dev":
-            members.setdefault(extra["extra"], []).append(match["name"])
+        marked = _EXTRA.search(match["marker"] or "") if match else None
+        if match and marked and marked["extra"] != "dev":
+            members.setdefault(marked["extra"], []).append(match["name"])
     for extra, names in members.items():
         absent = [name for name in names if _version(name) is None]
         state: State = "optional" if absent else "ok"
@@ -195,7 +195,7 @@ def _services(environ: Mapping[str, str]) -> Iterator[Check]:
         named = environ.get(variable)
         if named:
             parts = urlsplit(named)
-            port = str(parts.port or {"http": 80, "https": 443}.get(parts.scheme, ""))
+            port = str(parts.port or (443 if parts.scheme == "https" else 80))
             where = f"{parts.hostname}:{port}"  # an address may hold a password: it is not shown whole
             if _answers(parts.hostname or "", port):
                 yield Check(f"service {name}", "ok", where)

@@ -6,7 +6,9 @@ Nothing of it is kept but names of fields, categories and license ids; no other 
 import glob
 import ipaddress
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,10 +77,21 @@ async def look_at(path: Path) -> Sample:
     SourceError
         Its header cannot be used.
     """
-    kind, options = _format(path)
-    sample = Sample(kind, options)
+    sample = Sample(*_format(path))
+    found = await _read(sample)
+    if found and sample.kind == "csv" and any(map(_is_value, found[0])):
+        sample = Sample(sample.kind, {**sample.options, "has_header": False})
+        found = await _read(sample)
+    if not found:
+        raise ConfigurationError(f"{path} holds no record that could be read as {sample.kind}")
+    _describe(sample, found)
+    return sample
+
+
+async def _read(sample: Sample) -> list[Data]:
+    """The data of the first records; counts them in `sample`."""
     found: list[Data] = []
-    source = build_source(kind, configure_source(kind, options), Resources())
+    source = build_source(sample.kind, configure_source(sample.kind, sample.options), Resources())
     cursor, done = None, False
     try:
         while not done and sample.records + sample.unreadable < MOST_RECORDS:
@@ -93,10 +106,7 @@ async def look_at(path: Path) -> Sample:
                     found.append(data)
     finally:
         await source.close()
-    if not found:
-        raise ConfigurationError(f"{path} holds no record that could be read as {kind}")
-    _describe(sample, found)
-    return sample
+    return found
 
 
 def _format(path: Path) -> tuple[str, dict[str, Any]]:
@@ -139,7 +149,7 @@ def _describe(sample: Sample, found: list[Data]) -> None:
     values: dict[str, list[Any]] = defaultdict(list)
     for data in found:
         for path, value in leaves(data):
-            if value is not None and value != "":
+            if value is not None and value != "" and not _is_value(_name(path)):
                 values[_name(path)].append(value)
     sample.addresses = [name for name, some in values.items() if _share(some, _is_address) >= _MOSTLY]
     sample.texts = [name for name, some in values.items() if _share(some, _is_text) >= 0.5]
@@ -154,12 +164,24 @@ def _describe(sample: Sample, found: list[Data]) -> None:
 
 def _personal(found: list[Data]) -> dict[str, list[str]]:
     """Category -> names of the fields in which `redact` finds it."""
-    find = STAGES.load("redact").finder(configure("redact", {}))
     seen: dict[str, dict[str, None]] = defaultdict(dict)
     for data in found:
-        for item in find(data):
-            seen[item.category][_name(item.field)] = None
+        for item in _finder()(data):
+            if not item.in_name and not _is_value(_name(item.field)):
+                seen[item.category][_name(item.field)] = None
     return {category: list(names) for category, names in sorted(seen.items())}
+
+
+@cache
+def _finder() -> Any:
+    return STAGES.load("redact").finder(configure("redact", {}))
+
+
+@cache
+def _is_value(name: str) -> bool:
+    """Whether what stands for a field's name is data itself: a header that is none, or a map by address."""
+    found = any(item.in_name for item in _finder()({name: ""}))
+    return found or not any(map(str.isalpha, name))
 
 
 def _name(path: str) -> str:
@@ -167,7 +189,7 @@ def _name(path: str) -> str:
     return next((part for part in reversed(path.split(".")) if not part.isdigit()), path)
 
 
-def _share(values: list[Any], test: Any) -> float:
+def _share(values: list[Any], test: Callable[[Any], bool]) -> float:
     return sum(map(test, values)) / len(values)
 
 

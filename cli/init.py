@@ -157,10 +157,22 @@ def _listed(names: list[str]) -> str:
     return f"[{', '.join(map(_quoted, names))}]"
 
 
-def _quoted(text: str) -> str:
+def _quoted(value: object) -> str:
     """A YAML scalar: plain where that cannot be misread, else in double quotes, as JSON has them."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    text = value
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", text) and text.lower() not in _WORDS
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    if plain:
+        return text
+    # what YAML takes for the end of a line, or does not take at all
+    return re.sub(
+        r"[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]", _escape, json.dumps(text, ensure_ascii=False)
+    )
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 _WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))

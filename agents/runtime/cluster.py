@@ -22,7 +22,7 @@ import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import BrokerResponseError, KafkaError, kafka_errors
 from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import ConsumerRecord
 
@@ -35,6 +35,17 @@ PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 SESSION_SECONDS = 10.0
 HEARTBEAT_SECONDS = 2.0
+
+
+class InvalidRecordError(BrokerResponseError):  # type: ignore[misc] # aiokafka ships no types
+    """The broker refuses a record for what it is: one without a key on a compacted topic, say (KIP-467)."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+
+
+# aiokafka does not know this code, and would tell it as UnknownError
+kafka_errors[InvalidRecordError.errno] = InvalidRecordError
 
 
 class _Token(AbstractTokenProvider):  # type: ignore[misc] # aiokafka ships no types

@@ -25,7 +25,7 @@ from aiokafka.structs import OffsetAndMetadata
 from penstock.agents.chain import Aside
 from penstock.agents.continuity import Place
 from penstock.agents.runtime import metrics
-from penstock.agents.runtime.cluster import Cluster, Message
+from penstock.agents.runtime.cluster import Cluster, InvalidRecordError, Message
 from penstock.agents.runtime.deadletter import DeadLetters
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.progress import Progress, encode, read_progress
@@ -41,15 +41,17 @@ from penstock.topology.plan import DELIVER, LARGEST_MESSAGE, Plan
 MAX_RECORDS = 5000
 BATCH_BYTES = 512 * 1024
 RETRY_BACKOFF_MS = 5  # a Kafka 4 broker answers the first batch of each transaction with a retriable error
-_REFUSED = (MessageSizeTooLargeError, RecordTooLargeError, InvalidTimestampError)
+_REFUSED = (MessageSizeTooLargeError, RecordTooLargeError, InvalidTimestampError, InvalidRecordError)
+_CODES = {InvalidTimestampError: "timestamp_refused", InvalidRecordError: "record_refused"}
 
 
 @dataclass(slots=True)
 class _Run:
-    """What one transaction delivers."""
+    """What one transaction delivers: entries of one epoch, read from offset `begin` of the frames topic on."""
 
     entries: list[Entry] = field(default_factory=list)
     topic_id: str = ""
+    begin: int = 0
     place: Place | None = None
 
 
@@ -94,8 +96,13 @@ class Deliver:
         began = time.perf_counter()
         run = _Run()
         for frame, place in self._reader.owed(messages):
+            if run.place is not None and run.place.epoch != frame.epoch:
+                await self._deliver(run)
+                run = _Run()
+            if run.place is None:
+                run.topic_id, run.begin = frame.topic_id, place.input
             run.entries += await self._payloads.fetch(frame.entries)
-            run.topic_id, run.place = frame.topic_id, place
+            run.place = place
             if len(run.entries) >= MAX_RECORDS:
                 await self._deliver(run)
                 run = _Run()
@@ -144,14 +151,15 @@ class Deliver:
     def _halves(self, run: _Run) -> list[_Run]:
         assert run.place is not None
         middle = len(run.entries) // 2
-        between = Place(run.place.epoch, run.entries[middle].offset, run.place.input)
+        # who goes on from between the halves reads the run from its first frame again, and trims what is done
+        between = Place(run.place.epoch, run.entries[middle].offset, run.begin)
         return [
-            _Run(run.entries[:middle], run.topic_id, between),
-            _Run(run.entries[middle:], run.topic_id, run.place),
+            _Run(run.entries[:middle], run.topic_id, run.begin, between),
+            _Run(run.entries[middle:], run.topic_id, run.begin, run.place),
         ]
 
     async def _refuse(self, entry: Kept, error: Exception) -> None:
-        code = "timestamp_refused" if isinstance(error, InvalidTimestampError) else TooLargeError.code
+        code = _CODES.get(type(error), TooLargeError.code)
         known = record_id(self._plan.pipeline.raw_topic, self._partition, entry)
         aside = Aside(entry.offset, known, DELIVER, code, "dead", f"the broker refused it: {type(error).__name__}")
         await self._letters.set_aside(self._partition, [aside])

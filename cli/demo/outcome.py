@@ -8,10 +8,11 @@ import httpx
 import orjson
 from aiokafka import TopicPartition
 
+from penstock.agents.runtime.audit import audit
 from penstock.agents.runtime.cluster import Cluster
 from penstock.agents.runtime.tail import read_range
-from penstock.cli._ledger import verify
 from penstock.cli.demo.scene import Scene
+from penstock.cli.ledger import trusted_keys
 from penstock.codecs.dead_letter import decode
 from penstock.topology.plan import Plan
 
@@ -135,10 +136,11 @@ async def _ask_graph(scene: Scene, outcome: Outcome) -> None:
 
 
 async def _audit(scene: Scene, plan: Plan, outcome: Outcome) -> None:
-    audit = await verify(scene.cluster, scene.environ, plan.pipeline.name)
-    outcome.findings = [f"{finding.chain} {finding.seq}: {finding.message}" for finding in audit.findings]
-    outcome.ledger_entries = audit.entries
-    outcome.denied = audit.verdicts["denied"]
-    outcome.dropped = audit.verdicts["dropped"]
+    keys = trusted_keys(scene.environ, None, [])
+    found = await audit(scene.cluster, scene.environ, keys, pipeline=plan.pipeline.name)
+    outcome.findings = [f"{finding.chain} {finding.seq}: {finding.message}" for finding in found.findings]
+    outcome.ledger_entries = found.entries
+    outcome.denied = found.verdicts["denied"]
+    outcome.dropped = found.verdicts["dropped"]
     raw = scene.manifest.records - sum(n for reason, n in outcome.letters.items() if reason.startswith("source-"))
-    outcome.ledger_verified = not audit.findings and audit.entries == raw
+    outcome.ledger_verified = not found.findings and found.entries == raw

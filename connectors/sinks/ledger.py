@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 import orjson
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field
 
 from penstock.connectors.sinks._ranges import remaining
@@ -193,11 +193,6 @@ def _key(config: Config, environ: Mapping[str, str]) -> Ed25519PrivateKey:
         raise ConfigurationError(
             f"the signing key {path} cannot be made: {error.strerror}", hint=f"set {KEY_VARIABLE} or PENSTOCK_HOME"
         ) from None
-
-
-def trusted_key(environ: Mapping[str, str]) -> Ed25519PublicKey:
-    """The public half of the key that signs here: what an auditor on this machine trusts."""
-    return _key(Config(), environ).public_key()
 
 
 def _data_folder(environ: Mapping[str, str]) -> Path:

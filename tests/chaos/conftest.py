@@ -20,10 +20,13 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
 from penstock.broker import embedded
 from penstock.services import host
 
 PARTITIONS = 4
+WRONG_CONFIGURATION = 2
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
@@ -67,6 +70,7 @@ class Fleet:
                 del self.frozen[name]
         for name, process in self.processes.items():
             if name not in self.frozen and (status := process.poll()) is not None:
+                assert status != WRONG_CONFIGURATION, f"worker {name} refuses its configuration; see its log"
                 self.exits.append((name, status))
                 self.start(name)
 
@@ -99,6 +103,10 @@ class Oracle:
         self._producer = Producer({"bootstrap.servers": self.bootstrap, "enable.idempotence": True, "linger.ms": 5})
         self._consumer = self._reader("enriched")
         self._last = dict.fromkeys(range(PARTITIONS), time.monotonic())
+
+    def topic_exists(self, name: str) -> bool:
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        return f"{self.name}.{name}" in admin.list_topics(timeout=10).topics
 
     def send(self, identity: str, line: bytes, outcome: str) -> None:
         partition = len(self.sent) % PARTITIONS

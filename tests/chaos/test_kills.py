@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from penstock.broker import embedded
 from penstock.cli.demo import networks
 from penstock.cli.demo.generate import EVENTS, generate
@@ -53,7 +54,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(
         **services.env(),
         "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap,
         "PENSTOCK_HOME": str(tmp_path / "home"),
-        "PENSTOCK_HASH_KEY": "of-this-test",
+        "PENSTOCK_HASH_KEY": "only-for-this-test-0123456789abcdef",
         "GEOIP_DATABASE": str(networks.build(tmp_path / "networks.mmdb")),
         "DEMO_DATA": str(tmp_path / "data"),
     }
@@ -62,6 +63,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(
     fleet.start("a")
     fleet.start("b")
     oracle = oracle_for(broker.bootstrap, NAME, tmp_path / "home")
+    until(lambda: (fleet.tend(), oracle.topic_exists("heads"))[-1], 60, "the workers made the topics")
     todo = iter(lines(tmp_path / "data"))
 
     warm = [next(todo) for _ in range(200)]
@@ -126,7 +128,7 @@ def ledger_offsets(oracle) -> Counter[int]:
     """Distinct raw offsets by partition in the ledger's own database."""
     with oracle.database("ledger") as database:
         rows = database.execute(
-            "SELECT c.chain, COUNT(DISTINCT e.\"offset\"), COUNT(*) FROM ledger_entries e JOIN ledger_chains c ON c.id = e.chain_id "
+            'SELECT c.chain, COUNT(DISTINCT e."offset"), COUNT(*) FROM ledger_entries e JOIN ledger_chains c ON c.id = e.chain_id '
             "WHERE c.chain LIKE ? GROUP BY c.chain",
             (f"{NAME}/%",),
         ).fetchall()
@@ -136,10 +138,14 @@ def ledger_offsets(oracle) -> Counter[int]:
 
 def ledger_verdicts(oracle) -> Counter[str]:
     with oracle.database("ledger") as database:
-        return Counter(dict(database.execute("SELECT verdict, COUNT(*) FROM ledger_entries GROUP BY verdict").fetchall()))
+        return Counter(
+            dict(database.execute("SELECT verdict, COUNT(*) FROM ledger_entries GROUP BY verdict").fetchall())
+        )
 
 
 def graph_positions(oracle) -> Counter[int]:
     with oracle.database("graph") as database:
-        rows = database.execute("SELECT stream, next FROM graph_position WHERE stream LIKE ?", (f"{NAME}/%",)).fetchall()
+        rows = database.execute(
+            "SELECT stream, next FROM graph_position WHERE stream LIKE ?", (f"{NAME}/%",)
+        ).fetchall()
     return Counter({int(stream.rpartition("/")[2]): position for stream, position in rows})

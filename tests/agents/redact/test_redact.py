@@ -1,3 +1,4 @@
+import doctest
 import re
 from collections.abc import Callable
 from types import ModuleType
@@ -11,6 +12,7 @@ from msgspec import UNSET
 
 from penstock.agents import registry
 from penstock.agents.redact import _prefilter
+from penstock.agents.redact import redact as stage_module
 from penstock.agents.redact._recognizer import RECOGNIZERS
 from penstock.agents.redact.redact import Config, Found, build, finder
 from penstock.model.component import Resources
@@ -24,6 +26,16 @@ REMOVE = dict.fromkeys(("email", "phone", "ssn", "credit_card", "iban", "ip"), "
 
 def pii(keep: Keep) -> dict[tuple[str, str, str], int]:
     return {(item["field"], item["category"], item["strategy"]): item["count"] for item in keep.notes.get("pii", [])}
+
+
+def test_the_example_of_the_stage(redact: Redact) -> None:
+    def run(name: str, data: dict[str, Any], **options: Any) -> dict[str, Any]:
+        assert name == "redact"
+        keep = redact(data, **options)
+        return {**keep.notes, "data": keep.data}
+
+    results = doctest.testmod(stage_module, extraglobs={"run": run})
+    assert results.attempted and not results.failed
 
 
 # what becomes of a record
@@ -276,6 +288,11 @@ def test_a_rule_alone_makes_the_record_be_looked_at(redact: Redact, name: str) -
     for part in reversed(name.split(".")):
         data = {part: data}
     assert pii(redact({"n": [data]} if "." not in name else data, fields={name: "hash"}))
+
+
+def test_a_rule_for_an_item_of_a_list_makes_the_record_be_looked_at(redact: Redact) -> None:
+    assert redact({"list": ["one", "two"]}, fields={"list.1": "mask"}).data == {"list": ["one", "***"]}
+    assert redact({"0": "one"}, fields={"0": "mask"}).data == {"0": "***"}
 
 
 def test_a_rule_that_hides_a_whole_value_reaches_every_leaf(redact: Redact) -> None:

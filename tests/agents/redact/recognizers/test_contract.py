@@ -1,5 +1,6 @@
 """What every recognizer promises (see `penstock.agents.redact._recognizer`), whoever wrote it."""
 
+import doctest
 import re
 from typing import Any
 
@@ -32,6 +33,12 @@ def found(item: Recognizer, text: str) -> list[tuple[int, int]]:
 
 def pairs(kind: str) -> list[tuple[str, str]]:
     return [(name, text) for name in NAMES for text in examples(name, kind)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_examples_in_the_docstrings_hold(name: str) -> None:
+    results = doctest.testmod(RECOGNIZERS.load(name))
+    assert results.attempted and not results.failed
 
 
 @pytest.mark.parametrize("name", NAMES)
