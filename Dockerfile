@@ -1,7 +1,8 @@
 FROM python:3.11-slim-bookworm
 
 WORKDIR /opt/penstock
-RUN useradd --system --create-home --home-dir /var/lib/penstock penstock
+# a fixed number, so that files that are mounted can be given to it
+RUN useradd --uid 10001 --create-home --home-dir /var/lib/penstock penstock
 
 COPY requirements.lock pyproject.toml setup.py README.md LICENSE ./
 RUN pip install --no-cache-dir -r requirements.lock
@@ -19,7 +20,7 @@ COPY cli ./cli
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 
 USER penstock
-ENV PENSTOCK_HOME=/var/lib/penstock METRICS_PORT=9102
+ENV PENSTOCK_HOME=/var/lib/penstock METRICS_HOST=0.0.0.0 METRICS_PORT=9102
 EXPOSE 9102
 HEALTHCHECK --interval=10s --timeout=5s --start-period=40s \
   CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"METRICS_PORT\"]}/health')"]

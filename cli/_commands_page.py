@@ -28,7 +28,7 @@ def page() -> Iterator[str]:
         yield _help(command.help or "")
         yield _parameters(command)
         if name.count(" ") == 1:  # subcommands share a module, which their group's line tells of
-            yield rest(sys.modules[command.callback.__module__].__doc__)
+            yield _unsaid(rest(sys.modules[command.callback.__module__].__doc__), command.help or "")
 
 
 def walk(group: Any, prefix: str = "penstock") -> Iterator[tuple[str, Any]]:
@@ -55,6 +55,14 @@ def _help(text: str) -> str:
         else:
             shown.append(escape(block))
     return "\n\n".join(shown)
+
+
+def _unsaid(text: str, said: str) -> str:
+    """The text without examples that its command's help has shown already."""
+    blocks = text.split("\n\n")
+    return "\n\n".join(
+        b for b in blocks if not all(line.strip() in said for line in b.splitlines()[1:-1]) or "```" not in b
+    )
 
 
 def _parameters(command: Any) -> str:

@@ -1,4 +1,4 @@
-"""What `penstock doctor` looks at, each in a small function; none starts, downloads or changes a thing."""
+"""What `penstock doctor` looks at, each in a small function; none starts or downloads a thing."""
 
 import os
 import platform

@@ -79,7 +79,7 @@ async def look_at(path: Path) -> Sample:
     """
     sample = Sample(*_format(path))
     found = await _read(sample)
-    if found and sample.kind == "csv" and any(map(_is_value, found[0])):
+    if found and sample.kind == "csv" and _is_no_header(list(found[0])):
         sample = Sample(sample.kind, {**sample.options, "has_header": False})
         found = await _read(sample)
     if not found:
@@ -179,9 +179,12 @@ def _finder() -> Any:
 
 @cache
 def _is_value(name: str) -> bool:
-    """Whether what stands for a field's name is data itself: a header that is none, or a map by address."""
-    found = any(item.in_name for item in _finder()({name: ""}))
-    return found or not any(map(str.isalpha, name))
+    """Whether what stands for a field's name is personal itself: a header that is none, or a map by address."""
+    return any(item.in_name for item in _finder()({name: ""}))
+
+
+def _is_no_header(names: list[str]) -> bool:
+    return any(map(_is_value, names)) or not any(map(str.isalpha, "".join(names)))
 
 
 def _name(path: str) -> str:

@@ -126,7 +126,7 @@ class Commands(typer.core.TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
-            result = super().invoke(ctx)  # type: ignore[arg-type]
+            result = super().invoke(ctx)
             sys.stdout.flush()
         except PenstockError as error:
             report(error)

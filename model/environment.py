@@ -102,6 +102,7 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
     },
     "The bundled pipeline": {
         "AF_ENV": Variable("Environment in the metadata of its records.", "`dev`"),
+        "DEMO_NAME": Variable("Its name and tenant.", "`demo` and `acme`"),
         "DEMO_DATA": Variable("Folder of the files that its sources read; `penstock demo` makes them and sets it."),
     },
 }

@@ -43,6 +43,7 @@ class Source:
         self.file = file
         self.lines: dict[KeyPath, int] = {}
         self.filled: dict[KeyPath, str] = {}
+        self._keys = yaml.SafeLoader("")  # makes keys of their nodes: 3 and on are no text in YAML
         try:
             self.data = yaml.safe_load(text)
             self._walk(yaml.compose(text, Loader=yaml.SafeLoader), ())
@@ -59,7 +60,8 @@ class Source:
     def _walk(self, node: yaml.Node | None, path: KeyPath) -> None:
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                here = (*path, key.value)
+                merged = key.tag == "tag:yaml.org,2002:merge"
+                here = (*path, key.value if merged else self._keys.construct_object(key))
                 line = key.start_mark.line + 1
                 if here in self.lines:
                     raise self.error(f"{key.value} stands here twice", here, line=line)
@@ -223,7 +225,7 @@ def file_error(error: ValidationError, model: type[BaseModel], source: Source, p
         hint = _near(unknown, known) or f"allowed: {', '.join(sorted(known))}"
         return source.error(f"unknown key {unknown}", path, hint=hint)
     if first["type"] == "missing":
-        in_list = len(path) == 3 and path[0] in _COMPONENTS
+        in_list = len(path) == 3 and path[0] in _COMPONENTS and path[2] == "use"
         return source.error(f"{dotted(path)} is missing", path, hint=_COMPONENT_FORMS if in_list else "")
     message, hint = _wrong_value(about, source, path)
     return source.error(source.conceal(f"{dotted(path)}: {message}", path), path, hint=hint)

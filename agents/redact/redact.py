@@ -25,6 +25,7 @@ from penstock.agents.redact import _message, _numbering, _policy, _prefilter, _r
 from penstock.agents.redact._engine import Counts, Engine, in_order
 from penstock.agents.redact._policy import Policy
 from penstock.agents.redact._walk import path
+from penstock.agents.redact.recognizers import phone
 from penstock.model.component import Apply, Resources, StageConfig
 from penstock.model.errors import ConfigurationError
 from penstock.model.record import Data, Headers, Record
@@ -67,7 +68,7 @@ class Config(StageConfig):
         {}, description="Category -> names of fields whose whole value is of it, in place of the recognizer's own."
     )
     regions: tuple[str, ...] = Field(
-        ("US", "GB", "DE", "FR", "ES", "IT", "NL"),
+        phone.DEFAULT_REGIONS,
         description="Regions (ISO 3166) whose national forms of phone numbers are looked for. International forms "
         "always are; each region more takes more numbers for phone numbers that are none.",
     )

@@ -16,10 +16,11 @@ A record that the broker refuses (too large, a timestamp it does not take) is fo
 
 import time
 from dataclasses import dataclass, field
+from typing import Final
 
 import orjson
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import InvalidTimestampError, MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.errors import InvalidTimestampError, KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 from aiokafka.structs import OffsetAndMetadata
 
 from penstock.agents.chain import Aside
@@ -41,8 +42,14 @@ from penstock.topology.plan import DELIVER, LARGEST_MESSAGE, Plan
 MAX_RECORDS = 5000
 BATCH_BYTES = 512 * 1024
 RETRY_BACKOFF_MS = 5  # a Kafka 4 broker answers the first batch of each transaction with a retriable error
-_REFUSED = (MessageSizeTooLargeError, RecordTooLargeError, InvalidTimestampError, InvalidRecordError)
-_CODES = {InvalidTimestampError: "timestamp_refused", InvalidRecordError: "record_refused"}
+REFUSALS: Final[dict[type[KafkaError], str]] = {
+    MessageSizeTooLargeError: TooLargeError.code,
+    RecordTooLargeError: TooLargeError.code,
+    InvalidTimestampError: "timestamp_refused",
+    InvalidRecordError: "record_refused",
+}
+"""What a broker says of a record that it will never take, and the code of its dead letter."""
+_REFUSED = tuple(REFUSALS)
 
 
 @dataclass(slots=True)
@@ -158,8 +165,8 @@ class Deliver:
             _Run(run.entries[middle:], run.topic_id, run.begin, run.place),
         ]
 
-    async def _refuse(self, entry: Kept, error: Exception) -> None:
-        code = _CODES.get(type(error), TooLargeError.code)
+    async def _refuse(self, entry: Kept, error: KafkaError) -> None:
+        code = REFUSALS[type(error)]
         known = record_id(self._plan.pipeline.raw_topic, self._partition, entry)
         aside = Aside(entry.offset, known, DELIVER, code, "dead", f"the broker refused it: {type(error).__name__}")
         await self._letters.set_aside(self._partition, [aside])

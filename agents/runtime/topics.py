@@ -50,13 +50,13 @@ async def ensure(cluster: Cluster, plan: Plan, *, replication: int = 3) -> list[
         there = set(await admin.list_topics())
         missing = [topic for topic in plan.topics if topic.name not in there]
         if missing:
-            await _create(admin, missing, replication)
+            there |= await _create(admin, missing, replication)
         await _wait_for_leaders(admin, plan.topics)
         differences = await compare(admin, [topic for topic in plan.topics if topic.name in there])
     if differences:
         told = "; ".join(f"{d.topic}: {d.setting} is {d.found}, the plan needs {d.wanted}" for d in differences)
         raise TopicMismatchError(told, hint="delete the topic, rename it in the pipeline file, or change the file")
-    return [topic.name for topic in missing]
+    return [topic.name for topic in missing if topic.name not in there]
 
 
 async def compare(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[Difference]:
@@ -78,15 +78,17 @@ async def compare(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[Diffe
     return found
 
 
-async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replication: int) -> None:
+async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replication: int) -> set[str]:
+    """Make the topics; the names of those that somebody else made meanwhile."""
     brokers = len((await admin.describe_cluster())["brokers"])
     factor = min(replication, brokers)
     safety = {"unclean.leader.election.enable": "false", "min.insync.replicas": "2" if factor > 2 else "1"}
     made = [NewTopic(t.name, t.partitions, factor, topic_configs={**safety, **t.config}) for t in topics]
     response = await admin.create_topics(made)
     for name, code, message in response.topic_errors:
-        if code not in (0, _TOPIC_EXISTS):  # another worker may have been faster
+        if code not in (0, _TOPIC_EXISTS):
             raise TopicMismatchError(f"the topic {name} cannot be made: {message or f'error {code}'}")
+    return {name for name, code, _ in response.topic_errors if code == _TOPIC_EXISTS}
 
 
 async def _wait_for_leaders(admin: AIOKafkaAdminClient, topics: tuple[Topic, ...], seconds: float = 30.0) -> None:

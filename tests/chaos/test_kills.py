@@ -128,8 +128,8 @@ def ledger_offsets(oracle) -> Counter[int]:
     """Distinct raw offsets by partition in the ledger's own database."""
     with oracle.database("ledger") as database:
         rows = database.execute(
-            'SELECT c.chain, COUNT(DISTINCT e."offset"), COUNT(*) FROM ledger_entries e JOIN ledger_chains c ON c.id = e.chain_id '
-            "WHERE c.chain LIKE ? GROUP BY c.chain",
+            'SELECT c.chain, COUNT(DISTINCT e."offset"), COUNT(*) FROM ledger_entries e '
+            "JOIN ledger_chains c ON c.id = e.chain_id WHERE c.chain LIKE ? GROUP BY c.chain",
             (f"{NAME}/%",),
         ).fetchall()
     assert all(distinct == number for _, distinct, number in rows), "an offset stands in the ledger twice"

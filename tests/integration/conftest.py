@@ -20,7 +20,7 @@ import confluent_kafka
 import pytest
 import uvicorn
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec
 from fastapi import FastAPI
 
 from penstock.agents.runtime import topics
@@ -217,6 +217,12 @@ class Rig:
         settings = {name.replace("_", "."): value for name, value in config.items()}
         (made,) = self.admin.create_topics([NewTopic(topic, partitions, 1, config=settings)]).values()
         made.result(20)
+        deadline = time.monotonic() + 20
+        while True:  # made is not yet known everywhere
+            (found,) = self.admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, topic)]).values()
+            if found.exception(10) is None and topic in self.admin.list_topics(timeout=10).topics:
+                return
+            assert time.monotonic() < deadline, f"{topic} does not appear"
 
     async def recreate(self, topic: str, partitions: int = 1) -> None:
         """Delete a topic and make it anew under its name."""

@@ -1,0 +1,60 @@
+"""Calling commands: in this process with typer's runner, or as the program that users start."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from penstock.cli.main import app
+
+_OF_THE_WORLD = (
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "GRAPH_API_URL",
+    "PROV_LEDGER_URL",
+    "LICENSE_REGISTRY_URL",
+    "SCHEMA_REGISTRY_URL",
+    "PENSTOCK_API_TOKEN",
+    "PENSTOCK_HASH_KEY",
+    "PENSTOCK_HASH_KEY_FILE",
+    "GEOIP_DATABASE",
+)
+
+
+@pytest.fixture
+def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own, and an environment that names nothing."""
+    for name in _OF_THE_WORLD:
+        monkeypatch.delenv(name, raising=False)
+    return home
+
+
+@pytest.fixture
+def call(alone: Path) -> Callable[..., Result]:
+    """Run a command in this process."""
+
+    def run(*arguments: object, input: str | bytes | None = None) -> Result:
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], input=input)
+
+    return run
+
+
+@pytest.fixture
+def program(alone: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run the command line as a process of its own."""
+
+    def run(*arguments: object, input: str = "", **environ: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "penstock.cli.main", *map(str, arguments)],
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, **environ},
+            check=False,
+        )
+
+    return run
