@@ -5,9 +5,31 @@
 
 import logging
 import sys
+import time
 from collections.abc import Mapping
 
 import structlog
+
+SELDOM_SECONDS = 30.0
+CLIENTS = ("aiokafka", "faust", "mode", "kafka", "asyncio", "penstock.agents.runtime")
+
+
+class _Seldom(logging.Filter):
+    """Lets a client's message through once in a while: a broker that is away is told of thousands of times a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(CLIENTS):
+            return True
+        which = (record.name, str(record.msg))
+        now = time.monotonic()
+        if now - self._told.get(which, -SELDOM_SECONDS) < SELDOM_SECONDS:
+            return False
+        self._told[which] = now
+        return True
 
 
 def configure(level: str, environ: Mapping[str, str]) -> None:
@@ -28,6 +50,7 @@ def configure(level: str, environ: Mapping[str, str]) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Seldom())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -39,7 +62,7 @@ def configure(level: str, environ: Mapping[str, str]) -> None:
     root.setLevel(level)
     # clients' own chatter: rebalances and reconnects are told by our events, with pipeline and agent (mode logs under
     # the name of the module that a service's class is defined in, ours among them; our own events go to "penstock")
-    for name in ("aiokafka", "faust", "mode", "kafka", "asyncio", "penstock.agents.runtime"):
+    for name in CLIENTS:
         logging.getLogger(name).setLevel("ERROR" if level != "DEBUG" else "INFO")
     for name in ("httpx", "httpcore"):  # their lines hold whole URLs
         logging.getLogger(name).setLevel("WARNING")

@@ -113,8 +113,8 @@ class Rig:
         deadline = time.monotonic() + seconds
         while not (found := await asyncio.to_thread(condition)):
             assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-            for task in self.running:
-                assert not task.done(), task.exception()
+            if ended := [task for task in self.running if task.done()]:
+                raise AssertionError(f"the worker ended before {what}: {ended[0].exception()!r}")
             await asyncio.sleep(0.1)
         return found
 
