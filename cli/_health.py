@@ -194,17 +194,23 @@ def _services(environ: Mapping[str, str]) -> Iterator[Check]:
     for name, variable in host.VARIABLES.items():
         named = environ.get(variable)
         if named:
-            parts = urlsplit(named)
-            port = str(parts.port or (443 if parts.scheme == "https" else 80))
-            where = f"{parts.hostname}:{port}"  # an address may hold a password: it is not shown whole
-            if _answers(parts.hostname or "", port):
-                yield Check(f"service {name}", "ok", where)
-            else:
-                yield Check(f"service {name}", "missing", f"{where} does not answer", f"{variable} names it")
+            yield _named_service(f"service {name}", variable, named)
         elif running and name in running.urls:
             yield Check(f"service {name}", "ok", running.urls[name])
         else:
             yield Check(f"service {name}", "optional", _port(host.PORTS[name]), "`penstock services start` starts it")
+
+
+def _named_service(name: str, variable: str, url: str) -> Check:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return Check(name, "missing", "the address is no URL", f"{variable} names it")
+    where = f"{parts.hostname}:{port}"  # the whole may hold a password
+    if _answers(parts.hostname or "", str(port)):
+        return Check(name, "ok", where)
+    return Check(name, "missing", f"{where} does not answer", f"{variable} names it")
 
 
 def _port(port: int) -> str:

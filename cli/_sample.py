@@ -131,7 +131,8 @@ def _format(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         head.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:  # else the head ends in the middle of a character
+        cut = len(head) == _HEAD_BYTES and error.start > len(head) - 4  # in the middle of a character
+        if not cut:
             options["encoding"] = "cp1252"
     return "csv", options
 

@@ -151,7 +151,9 @@ class _Run:
 
     async def run(self, stop: asyncio.Event, on_snapshot: OnSnapshot | None) -> RunResult:
         began, clock = datetime.now(UTC), time.monotonic()
-        working = asyncio.create_task(self._worker.run(self._halt))
+        # an event of its own: a worker that fails sets it before it is done, which must not look like an orderly end
+        worker_halt = asyncio.Event()
+        working = asyncio.create_task(self._worker.run(worker_halt))
         counting = asyncio.create_task(self._tally.follow())
         finishing = asyncio.create_task(self._finish())
         wanted = [working, counting, finishing, asyncio.create_task(stop.wait())]
@@ -167,6 +169,7 @@ class _Run:
             state = "done" if finishing.done() else "stopped" if stop.is_set() else "failed"
         finally:
             self._halt.set()
+            worker_halt.set()
             await self._wind_up(working, finishing, [*wanted, *([showing] if showing else [])])
         await self._tally.catch_up()
         if on_snapshot:

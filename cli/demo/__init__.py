@@ -1,7 +1,7 @@
 """demo: start a real Kafka, run the bundled pipeline over generated records, and show what came out.
 
-    penstock demo
-    penstock demo --json --records 5000
+penstock demo
+penstock demo --json --records 5000
 """
 
 from typing import Annotated

@@ -90,7 +90,7 @@ def test_modules_that_are_run_exist(spans: list[str], blocks: list[Any]) -> None
 def test_a_command_that_does_not_exist_is_found_out() -> None:
     with pytest.raises(AssertionError, match="no command fly"):
         _parse(["fly"])
-    with pytest.raises(Exception, match="[Nn]o such option"):
+    with pytest.raises(Exception, match="--fast"):
         _parse(["check", "file.yml", "--fast"])
-    with pytest.raises(Exception, match="[Mm]issing argument"):
+    with pytest.raises(Exception, match="file"):
         _parse(["check"])
