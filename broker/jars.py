@@ -26,7 +26,6 @@ from penstock.model.errors import BrokerStartError
 VERSION: Final = "4.1.1"
 KAFKA: Final = f"org.apache.kafka:kafka_2.13:{VERSION}"
 LOGGING: Final = "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"
-REPOSITORY: Final = "https://repo.maven.apache.org/maven2"
 REPOSITORY_VARIABLE: Final = "PENSTOCK_MAVEN_URL"
 LIST: Final = Path(__file__).with_name("kafka.json")
 LONGEST_WAIT: Final = 600.0
@@ -35,6 +34,13 @@ _CONNECTIONS: Final = 4
 
 Progress = Callable[[str], None]
 """Called with one line for a person, whenever there is something new to say."""
+
+
+def central() -> str:
+    """Give the address of Maven Central, as jgo knows it."""
+    from jgo.constants import MAVEN_CENTRAL_URL  # imports what only a download needs
+
+    return str(MAVEN_CENTRAL_URL)
 
 
 def listed() -> dict[str, str]:
@@ -65,7 +71,7 @@ def class_path(home: Path, on_progress: Progress, *, environ: Mapping[str, str] 
         if known := _noted(note):
             return known
         on_progress(f"getting Apache Kafka {VERSION} ({len(listed())} files, 44 MB, needed once)")
-        jars = _checked(home / "maven", environ.get(REPOSITORY_VARIABLE) or REPOSITORY, on_progress)
+        jars = _checked(home / "maven", environ.get(REPOSITORY_VARIABLE) or central(), on_progress)
         _write_note(note, jars)
     return jars
 

@@ -140,7 +140,7 @@ def _home(environ: Mapping[str, str]) -> Iterator[Check]:
     state: State = "ok" if free >= ROOM else "optional" if free >= embedded.LEAST_ROOM else "missing"
     yield Check("disk", state, f"{free / 2**30:.1f} GB free", "" if state == "ok" else f"{ROOM // 2**30} GB are good")
     noted = (folder / f"kafka-{jars.VERSION}.json").exists()
-    where = environ.get(jars.REPOSITORY_VARIABLE) or jars.REPOSITORY
+    where = environ.get(jars.REPOSITORY_VARIABLE) or "Maven Central"
     if noted:
         yield Check("kafka", "ok", f"Apache Kafka {jars.VERSION}, downloaded")
     else:

@@ -97,7 +97,7 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
         "PENSTOCK_BROKER_HEAP": Variable("Largest heap of the embedded broker, such as `2g`.", "`768m`"),
         "PENSTOCK_MAVEN_URL": Variable(
             "Maven repository that the embedded broker's files are taken from, once.",
-            "`https://repo.maven.apache.org/maven2`",
+            "Maven Central",
         ),
     },
     "The bundled pipeline": {

@@ -15,6 +15,7 @@ from penstock.agents.chain import Aside
 from penstock.agents.runtime import metrics
 from penstock.agents.runtime.cluster import Cluster, Message
 from penstock.agents.runtime.tail import read_range
+from penstock.agents.runtime.topic_ids import topic_id as topic_id_of
 from penstock.codecs.dead_letter import DeadLetter, encode
 from penstock.topology.plan import Plan
 
@@ -29,12 +30,21 @@ class DeadLetters:
         self._reader: AIOKafkaConsumer | None = None
         self._reading = asyncio.Lock()
 
-    async def set_aside(self, partition: int, asides: Iterable[Aside], attempts: int = 1) -> None:
-        """Write a letter for each record, and wait until the broker has them all."""
+    async def set_aside(self, partition: int, asides: Iterable[Aside], topic_id: str, attempts: int = 1) -> None:
+        """Write a letter for each record, and wait until the broker has them all.
+
+        Parameters
+        ----------
+        topic_id : str
+            Of the raw topic that the records came from: where it was made anew, their bytes are gone.
+        """
         asides = list(asides)
         if not asides:
             return
         originals = await self._originals(partition, [aside.offset for aside in asides])
+        # looked at after reading: what was read before it was deleted is right all the same
+        if originals and await topic_id_of(self._producer, self._plan.pipeline.raw_topic) != topic_id:
+            originals = {}
         await self.write([self.letter(aside, partition, originals.get(aside.offset), attempts) for aside in asides])
 
     async def write(self, letters: Iterable[DeadLetter]) -> None:

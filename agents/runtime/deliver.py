@@ -146,7 +146,7 @@ class Deliver:
             await self._start_producer()
             kept = [entry for entry in run.entries if isinstance(entry, Kept)]
             if len(kept) == 1:
-                await self._refuse(kept[0], error)
+                await self._refuse(kept[0], run.topic_id, error)
                 await self._transact([], run)
             else:
                 for half in self._halves(run):
@@ -165,11 +165,11 @@ class Deliver:
             _Run(run.entries[middle:], run.topic_id, run.begin, run.place),
         ]
 
-    async def _refuse(self, entry: Kept, error: KafkaError) -> None:
+    async def _refuse(self, entry: Kept, topic_id: str, error: KafkaError) -> None:
         code = REFUSALS[type(error)]
         known = record_id(self._plan.pipeline.raw_topic, self._partition, entry)
         aside = Aside(entry.offset, known, DELIVER, code, "dead", f"the broker refused it: {type(error).__name__}")
-        await self._letters.set_aside(self._partition, [aside])
+        await self._letters.set_aside(self._partition, [aside], topic_id)
 
     async def _transact(self, entries: list[Entry], run: _Run) -> None:
         assert self._producer is not None and run.place is not None

@@ -4,8 +4,9 @@ The protocol (the numbers stand in the code):
 
 1. **Place.** After every rebalance or recovery, before the first frame, the agent reads the tail of its own output
    topic: how far it has come, and the input it came from. It seeks there, whatever Faust committed.
-2. **Fallback.** Where the tail is empty, the checkpoint in the RocksDB table says where it stands; without one, how far
-   delivery has come; without that, only a genesis frame is taken (`penstock.agents.continuity`).
+2. **Fallback.** Where the tail is empty, the checkpoint in the RocksDB table says where it stands; without one, or where
+   that is further (another plan did the work since), how far delivery has come; without that, only a genesis frame is
+   taken (`penstock.agents.continuity`).
 3. **Admission.** A frame done before is skipped, an overlapping one trimmed, one beyond a hole is refused.
 4. **Healing.** At a hole the input is read again, from further and further back; a timer sees the hole at the end of a
    quiet partition. A hole that does not heal ends the agent, loudly. It never goes on over one.
@@ -45,9 +46,9 @@ from penstock.agents.runtime.lease import Lease
 from penstock.agents.runtime.logs import logger
 from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.payloads import Payloads
-from penstock.agents.runtime.progress import read_progress
+from penstock.agents.runtime.progress import Progress, read_progresses
 from penstock.agents.runtime.tail import TAIL_FRAMES, frames_tail, place_of
-from penstock.codecs.frame import Frame, decode
+from penstock.codecs.frame import Frame, Head, decode
 from penstock.model.errors import FencedError, HoleError, PenstockError
 from penstock.model.record import Kept, Stub, record_id
 from penstock.topology.plan import Agent, Plan
@@ -225,10 +226,11 @@ class Hop:
         try:
             mine = [tp for tp in consumer.assignment() if tp.topic == self._agent.source]
             self.give_up_places(set(mine))
-            heads = await frames_tail(self._cluster, self._agent.target, [tp.partition for tp in mine]) if mine else {}
+            numbers = [tp.partition for tp in mine]
+            heads = await frames_tail(self._cluster, self._agent.target, numbers) if mine else {}
+            delivered = await read_progresses(self._cluster, self._plan, numbers) if mine else {}
             for tp in mine:
-                head = heads.get(tp.partition)
-                place = place_of(head) if head else await self._fallback(tp.partition)
+                place = self._place(tp.partition, heads.get(tp.partition), delivered.get(tp.partition))
                 await consumer.seek_wait({tp: place.input if place else 0})
                 consumer.stand_at(tp, place.input if place else 0)
                 self._writers[tp.partition] = self._writer(tp.partition)
@@ -247,13 +249,16 @@ class Hop:
             self._places.pop(tp.partition, None)
             self._healing.pop(tp.partition, None)
 
-    async def _fallback(self, partition: int) -> Place | None:
-        """Step 2: the place where the output's tail is empty."""
+    def _place(self, partition: int, head: Head | None, delivered: Progress | None) -> Place | None:
+        """Steps 1 and 2: the place by the output's tail, else by the table, or else where delivery is.
+
+        Delivery is further only where another plan did the work since: that one's frames did not come by here.
+        """
         saved = self._table.get(partition)
-        if saved is not None:
-            return Place(*saved)
-        known = await read_progress(self._cluster, self._plan, partition)
-        return None if known is None else Place(known.epoch, known.next, 0)
+        place = place_of(head) if head else Place(*saved) if saved is not None else None
+        if delivered is None or (place is not None and (place.epoch, place.next) >= (delivered.epoch, delivered.next)):
+            return place
+        return Place(delivered.epoch, delivered.next, 0)
 
     def _writer(self, partition: int) -> FrameWriter:
         frame_bytes = self._plan.pipeline.batching.frame_bytes
@@ -310,7 +315,7 @@ class Hop:
         await self._payloads.stow(result.entries)
         if not self._may_act(partition, place, generation):  # step 5
             return None
-        await self._letters.set_aside(partition, result.aside)  # step 6
+        await self._letters.set_aside(partition, result.aside, frame.topic_id)  # step 6
         out = Frame(frame.topic_id, frame.epoch, frame.first, frame.last, offset, frame.genesis, result.entries)
         writer = self._writers[partition]
         await writer.send(out)

@@ -5,17 +5,20 @@ Where a partition stands is read from the tail of the frames topic at each assig
 
 1. a frame of this raw topic's id is there: go on behind its last offset;
 2. only frames of another id: the raw topic was made anew: a new epoch, its first frame is marked genesis;
-3. nothing is there: genesis, unless delivery has already got somewhere with this raw topic: then from there.
+3. nothing is there: genesis, unless delivery has already got somewhere with this raw topic: then from there;
+4. a topic made anew while it is read may hold the offset that we would read next: its id is asked for behind every
+   fetch, before anything is made of it, and where it is another one ingest starts anew.
 
 Raw offsets below the topic's start were deleted before they were read: they become an explicit loss marker. An offset
 owed beyond the topic's end means that the topic was cut back: ingest stops and says so.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from penstock.agents.chain import Aside, trace
 from penstock.agents.runtime import metrics
@@ -27,13 +30,17 @@ from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.progress import read_progress
 from penstock.agents.runtime.tail import frames_tail
-from penstock.agents.runtime.topic_ids import topic_ids
+from penstock.agents.runtime.topic_ids import topic_id, topic_ids
 from penstock.codecs.avro import AvroDecoder
 from penstock.codecs.frame import Frame, weight
 from penstock.codecs.json import canonical
-from penstock.model.errors import HoleError, RecordError
+from penstock.model.errors import HoleError, PenstockError, RecordError
 from penstock.model.record import HEADER_ORIGIN, Entry, Kept, Lost, Stub
 from penstock.topology.plan import INGEST, Plan
+
+CHECK_SECONDS = 5.0
+METADATA_SECONDS = 10.0
+"""How soon a raw topic that was deleted and made anew is found again; the client's default is 5 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ class Ingest:
         cluster: Cluster,
         plan: Plan,
         partition: int,
+        producer: AIOKafkaProducer,
         writer: FrameWriter,
         letters: DeadLetters,
         payloads: Payloads,
@@ -97,6 +105,7 @@ class Ingest:
         self._cluster = cluster
         self._plan = plan
         self._partition = partition
+        self._producer = producer
         self._writer = writer
         self._letters = letters
         self._payloads = payloads
@@ -105,6 +114,7 @@ class Ingest:
         self._start = Start("", 0, 0, genesis=True)
         self._next = 0
         self._first = True
+        self._checked = time.monotonic()
 
     async def open(self) -> int:
         self._start = start = await find_start(self._cluster, self._plan, self._partition)
@@ -122,6 +132,7 @@ class Ingest:
         return start.next
 
     async def handle(self, messages: list[Message]) -> int | None:
+        await self._check_topic()
         messages = [message for message in messages if message.offset >= self._next]
         batching = self._plan.pipeline.batching
         await self._prefetch(messages)
@@ -146,6 +157,9 @@ class Ingest:
         return self._next
 
     async def skipped(self, position: int) -> None:
+        now = time.monotonic()
+        if position > self._next or now - self._checked > CHECK_SECONDS:
+            await self._check_topic()
         if position > self._next:
             # an empty frame: nobody shall wait for a record to learn that these offsets are accounted for
             await self._emit([], position - 1)
@@ -153,6 +167,13 @@ class Ingest:
 
     async def close(self) -> None:
         """Nothing to do: what was under way is found in the tail by the next owner."""
+
+    async def _check_topic(self) -> None:
+        """Step 4. Asked after the messages were read: what was read before the topic was deleted is the old one's."""
+        raw = self._plan.pipeline.raw_topic
+        if await topic_id(self._producer, raw) != self._start.topic_id:
+            raise PenstockError(f"{raw} was deleted or made anew while it was read")
+        self._checked = time.monotonic()
 
     def _entry(self, message: Message, asides: list[tuple[Aside, Message]]) -> Entry:
         origin = _origin(message)

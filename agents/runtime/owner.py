@@ -10,12 +10,12 @@ that failure; whoever runs it starts a new owner, which begins with clean buffer
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import NoOffsetForPartitionError
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
 from penstock.agents.runtime import metrics
@@ -113,10 +113,12 @@ class Owner:
         while not stop.is_set():
             try:
                 batches = await self.consumer.getmany(timeout_ms=200, max_records=self.max_records)
-            except NoOffsetForPartitionError as error:
-                if all(tp in self.owned for tp in error.args):
+            except NoOffsetForPartitionError:
+                continue  # found before the partition was told where to read from: it is by now, or is being opened
+            except OffsetOutOfRangeError as error:
+                if await self._stands_at(error.args[0]):
                     raise
-                continue  # a partition that is still being opened: it will be told where to read from
+                continue  # likewise: the group had committed an offset that is deleted by now
             if self.lease.check() != generation:
                 raise FencedError("this process stood still for longer than its lease")
             for tp, messages in batches.items():
@@ -129,6 +131,10 @@ class Owner:
                     self.consumer.pause(tp)
             if not batches:
                 await self._tell_skipped()
+
+    async def _stands_at(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Whether one of these is where we read on in a partition that we own."""
+        return any([tp in self.owned and await self.consumer.position(tp) == at for tp, at in offsets.items()])
 
     async def _tell_skipped(self) -> None:
         for tp, owned in list(self.owned.items()):

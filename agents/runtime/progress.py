@@ -4,6 +4,8 @@ Keyed ``<raw topic>/<partition>``, written inside the transaction that delivers,
 what was delivered.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from penstock.agents.runtime.cluster import Cluster
@@ -39,5 +41,10 @@ def encode(progress: Progress) -> bytes:
 
 async def read_progress(cluster: Cluster, plan: Plan, partition: int) -> Progress | None:
     """What was delivered of one raw partition; None where nothing ever was."""
-    found = (await last_values(cluster, plan.progress_topic, [partition])).get(partition)
-    return None if found is None else msgspec.json.decode(found, type=Progress)
+    return (await read_progresses(cluster, plan, [partition])).get(partition)
+
+
+async def read_progresses(cluster: Cluster, plan: Plan, partitions: Iterable[int]) -> dict[int, Progress]:
+    """The same of several, at once; absent where nothing ever was."""
+    found = await last_values(cluster, plan.progress_topic, partitions)
+    return {partition: msgspec.json.decode(value, type=Progress) for partition, value in found.items()}

@@ -89,8 +89,11 @@ async def read_letters(cluster: Cluster, plan: Plan, *, quarantine: bool = False
 
 async def read_original(cluster: Cluster, letter: Letter) -> DeadLetter:
     """The letter with the record's key, value and headers. Raises ConfigurationError where it is deleted by now."""
-    async for original in _originals(cluster, [letter]):
-        return original[1]
+    found: DeadLetter | None = None
+    async for _, original in _originals(cluster, [letter]):
+        found = original
+    if found is not None:
+        return found
     raise ConfigurationError(f"the letter of {letter.letter.id} is gone: its topic's retention deleted it")
 
 

@@ -48,6 +48,7 @@ class SinkHandler:
         self._producer = producer
         self._letters = letters
         self._payloads = payloads
+        self._topic_id = ""
         self._stream = f"{plan.pipeline.name}/{plan.pipeline.raw_topic}/{partition}"
         self._labels = (plan.pipeline.name, f"sink-{agent.name}")
         self._tp = TopicPartition(agent.source, partition)
@@ -100,7 +101,7 @@ class SinkHandler:
         entries: list[Entry] = []
         for frame in frames:
             entries += await self._payloads.fetch(frame.entries)
-        raw = self._plan.pipeline.raw_topic
+        raw, self._topic_id = self._plan.pipeline.raw_topic, frames[0].topic_id
         batch = Batch(
             self._stream, raw, self._partition, frames[0].epoch, frames[0].first, frames[-1].last + 1,
             frames[0].genesis, entries,
@@ -121,9 +122,8 @@ class SinkHandler:
             await self._isolate(batch, error)
             return
         kept = {entry.offset: entry for entry in batch.entries if isinstance(entry, Kept)}
-        await self._letters.set_aside(
-            self._partition, [self._aside(kept[offset], code) for offset, code in receipt.rejected]
-        )
+        asides = [self._aside(kept[offset], code) for offset, code in receipt.rejected]
+        await self._letters.set_aside(self._partition, asides, self._topic_id)
         await self._publish(receipt.head)
         metrics.RECORDS_OUT.labels(*self._labels).inc(receipt.written)
 
@@ -156,7 +156,7 @@ class SinkHandler:
         if not kept:
             raise error
         if len(kept) == 1:
-            await self._letters.set_aside(self._partition, [self._aside(kept[0], error.code)])
+            await self._letters.set_aside(self._partition, [self._aside(kept[0], error.code)], self._topic_id)
             stub = Stub(
                 kept[0].offset, kept[0].timestamp, "dead", f"sink-{self._agent.name}", error.code, kept[0].origin
             )

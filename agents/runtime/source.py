@@ -111,9 +111,7 @@ class SourceTask:
         if self._failures > MOST_FAILURES:
             raise self._cluster.unreachable(error) from None
         metrics.RETRIES.labels(*self._labels).inc()
-        logger().warning(
-            "source begins anew", pipeline=self._labels[0], source=self._name, reason=type(error).__name__
-        )
+        logger().warning("source begins anew", pipeline=self._labels[0], source=self._name, reason=type(error).__name__)
         await asyncio.sleep(min(0.2 * 2**self._failures, 10))
 
     async def _read(self, stop: asyncio.Event, until_done: bool) -> None:

@@ -191,12 +191,12 @@ class Looker:
     async def look(self) -> Snapshot:
         """Where the pipeline stands now; its topics exist."""
         at = time.time()
-        agents = [
-            await self._ingest(),
-            *[await self._agent(agent.name, agent.source, agent.target) for agent in self._plan.agents],
-            await self._deliver(),
-            *[await self._sink(sink.name, sink.source, sink.group) for sink in self._plan.sinks],
-        ]
+        agents = await asyncio.gather(
+            self._ingest(),
+            *(self._agent(agent.name, agent.source, agent.target) for agent in self._plan.agents),
+            self._deliver(),
+            *(self._sink(sink.name, sink.source, sink.group) for sink in self._plan.sinks),
+        )
         waiting = [
             each
             for quarantine in (False, True)

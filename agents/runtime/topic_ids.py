@@ -8,7 +8,9 @@ import uuid
 from io import BytesIO
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     AbstractType,
@@ -110,5 +112,14 @@ class _MetadataRequest(Request[_MetadataRequestStruct]):  # type: ignore[misc]
 
 async def topic_ids(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, str]:
     """The id of each of the topics that exists, as a UUID in hex."""
-    response = await admin._send_request(_MetadataRequest(names))
+    return await _ask(admin._client, names)
+
+
+async def topic_id(producer: AIOKafkaProducer, name: str) -> str:
+    """The id of a topic, asked over a producer that is there anyway; empty where there is no such topic."""
+    return (await _ask(producer.client, [name])).get(name, "")
+
+
+async def _ask(client: AIOKafkaClient, names: list[str]) -> dict[str, str]:
+    response = await client.send(client.get_random_node(), _MetadataRequest(names))
     return {topic[1]: topic[2].hex for topic in response.topics if topic[0] == 0}

@@ -6,11 +6,13 @@ long they keep what, and how large a message may be, is for them to say.
 """
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
 
 from penstock.agents.runtime.cluster import Cluster
 from penstock.model.errors import TopicMismatchError, UnreachableError
@@ -57,6 +59,14 @@ async def ensure(cluster: Cluster, plan: Plan, *, replication: int = 3) -> list[
         told = "; ".join(f"{d.topic}: {d.setting} is {d.found}, the plan needs {d.wanted}" for d in differences)
         raise TopicMismatchError(told, hint="delete the topic, rename it in the pipeline file, or change the file")
     return [topic.name for topic in missing if topic.name not in there]
+
+
+async def forget(cluster: Cluster, prefix: str) -> None:
+    """Delete all topics whose names begin with `prefix`, as far as the cluster lets us."""
+    async with cluster.admin() as admin:
+        old = [topic for topic in await admin.list_topics() if topic.startswith(prefix)]
+        with contextlib.suppress(KafkaError):  # what cannot be deleted is only in the way of a tidy listing
+            await admin.delete_topics(old)
 
 
 async def compare(admin: AIOKafkaAdminClient, topics: list[Topic]) -> list[Difference]:

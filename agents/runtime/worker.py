@@ -28,7 +28,7 @@ from penstock.agents.runtime.deadletter import DeadLetters
 from penstock.agents.runtime.deliver import Deliver
 from penstock.agents.runtime.framing import FrameWriter
 from penstock.agents.runtime.hop import Hop
-from penstock.agents.runtime.ingest import Ingest
+from penstock.agents.runtime.ingest import METADATA_SECONDS, Ingest
 from penstock.agents.runtime.lease import Lease
 from penstock.agents.runtime.logs import logger
 from penstock.agents.runtime.owner import Handler, Owner
@@ -166,11 +166,12 @@ class Worker:
             def make(partition: int) -> Ingest:
                 labels, limit = (pipeline.name, INGEST), pipeline.batching.frame_bytes
                 writer = FrameWriter(producer, self.plan.first_frames, partition, labels, limit)
-                return Ingest(self.cluster, self.plan, partition, writer, letters, self._payloads, avro)
+                return Ingest(self.cluster, self.plan, partition, producer, writer, letters, self._payloads, avro)
 
             options = {
                 "isolation_level": "read_committed",
                 "auto_offset_reset": "none",
+                "metadata_max_age_ms": int(METADATA_SECONDS * 1000),
                 "fetch_min_bytes": 64 * 1024,
                 "fetch_max_wait_ms": pipeline.batching.linger_ms,
             }

@@ -4,8 +4,12 @@ Values are not looked at: the types are part of what is noted once for a shape, 
 of that shape comes first, on whichever worker.
 """
 
+import re
+
 from penstock.agents.tag._shape import ITEM, FieldPath, Shape
 from penstock.model.entities import Catalogue, Kind
+
+_PLAIN = re.compile(r"[\w -]+")
 
 
 def infer(shape: Shape, catalogue: Catalogue) -> dict[str, str]:
@@ -17,8 +21,16 @@ def infer(shape: Shape, catalogue: Catalogue) -> dict[str, str]:
 
 
 def text(path: FieldPath) -> str:
-    """The path as people write it: ``orders.*.sku``."""
-    return ".".join("*" if part == ITEM else str(part) for part in path)
+    """The path as people write it: ``orders.*.sku``.
+
+    A name that is more than a name stands in quotes, so that its dots are not the path's, and so that `redact`, which
+    looks at this note as well, sees where it begins: in ``hosts."203.0.113.77"`` the address is one.
+    """
+    return ".".join("*" if part == ITEM else _quoted(str(part)) for part in path)
+
+
+def _quoted(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else f'"{name}"'
 
 
 def named(path: FieldPath) -> tuple[str, ...]:

@@ -6,11 +6,10 @@ from typing import Any
 
 import httpx
 import orjson
-from aiokafka import TopicPartition
 
 from penstock.agents.runtime.audit import audit
 from penstock.agents.runtime.cluster import Cluster
-from penstock.agents.runtime.tail import read_range
+from penstock.agents.runtime.messages import read_all
 from penstock.cli.demo.scene import Scene
 from penstock.cli.ledger import trusted_keys
 from penstock.codecs.dead_letter import decode
@@ -91,14 +90,14 @@ async def look(scene: Scene, plan: Plan, seconds: float) -> Outcome:
 async def _read_enriched(cluster: Cluster, plan: Plan, outcome: Outcome) -> None:
     seen: set[str] = set()
     topic = plan.pipeline.enriched_topic
-    async for message in _messages(cluster, topic, plan.pipeline.raw.partitions):
-        record = orjson.loads(message.value)
-        outcome.repeated += record["id"] in seen
-        seen.add(record["id"])
-        for item in record["pii"]:
-            outcome.pii[item["category"]] += item["count"]
-        if len(outcome.samples) < SAMPLES and len(record["pii"]) > len(outcome.samples) and record["enrichments"]:
-            outcome.samples.append(record)
+    async for messages in read_all(cluster, topic, range(plan.pipeline.raw.partitions)):
+        for record in (orjson.loads(message.value) for message in messages):
+            outcome.repeated += record["id"] in seen
+            seen.add(record["id"])
+            for item in record["pii"]:
+                outcome.pii[item["category"]] += item["count"]
+            if len(outcome.samples) < SAMPLES and len(record["pii"]) > len(outcome.samples) and record["enrichments"]:
+                outcome.samples.append(record)
     outcome.enriched = len(seen)
 
 
@@ -106,24 +105,9 @@ async def _letters(cluster: Cluster, plan: Plan, *, quarantine: bool) -> list[An
     """The letters of a topic, each once, however often it was written."""
     topic = plan.pipeline.quarantine_topic if quarantine else plan.pipeline.dead_letter_topic
     found = {}
-    async for message in _messages(cluster, topic, plan.pipeline.raw.partitions):
-        found[message.key] = decode(message.value)
+    async for messages in read_all(cluster, topic, range(plan.pipeline.raw.partitions)):
+        found.update((message.key, decode(message.value)) for message in messages)
     return list(found.values())
-
-
-async def _messages(cluster: Cluster, topic: str, partitions: int) -> Any:
-    consumer = cluster.reader(isolation_level="read_committed")
-    await consumer.start()
-    try:
-        for partition in range(partitions):
-            tp = TopicPartition(topic, partition)
-            consumer.assign([tp])
-            begin, end = (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
-            async for messages in read_range(consumer, tp, begin, end):
-                for message in messages:
-                    yield message
-    finally:
-        await consumer.stop()
 
 
 async def _ask_graph(scene: Scene, outcome: Outcome) -> None:

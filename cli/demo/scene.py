@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from aiokafka.errors import KafkaError
-
+from penstock.agents.runtime import topics
 from penstock.agents.runtime.cluster import Cluster
 from penstock.broker import embedded
 from penstock.cli.demo import networks
@@ -86,20 +85,10 @@ def set_up(home: Path, records: int, seed: int, chain: str | None, say: Say) -> 
 
 async def forget_earlier(scene: Scene) -> None:
     """Delete what earlier demos left: topics, pipeline files, state."""
-    await _delete_topics(scene)
+    await topics.forget(scene.cluster, PREFIX)
     for path in (scene.home / "demo").glob(f"{PREFIX}*.yml"):
         if path != scene.file:
             path.unlink(missing_ok=True)
     for folder in (scene.home / "state", scene.home / "claims"):
         for path in folder.glob(f"{PREFIX}*"):
             shutil.rmtree(path, ignore_errors=True)
-
-
-async def _delete_topics(scene: Scene) -> None:
-    async with scene.cluster.admin() as admin:
-        old = [topic for topic in await admin.list_topics() if topic.startswith(PREFIX)]
-        if old:
-            try:
-                await admin.delete_topics(old)
-            except KafkaError:  # they are only in the way of a tidy listing
-                return

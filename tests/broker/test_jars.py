@@ -135,7 +135,7 @@ def test_the_list_is_what_maven_resolves(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.undo()
     import jgo
 
-    central = {"central": os.environ.get(jars.REPOSITORY_VARIABLE) or jars.REPOSITORY}
+    central = {"central": os.environ.get(jars.REPOSITORY_VARIABLE) or jars.central()}
     # "!": what the binding would have of other libraries does not count
     found = [jar.resolve() for jar in jgo.resolve(f"{jars.KAFKA}+{jars.LOGGING}!", repositories=central)]
     digests = {hashlib.sha256(jar.read_bytes()).hexdigest(): jar.name for jar in found}

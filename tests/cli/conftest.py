@@ -1,5 +1,6 @@
 """Calling commands: in this process with typer's runner, or as the program that users start."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from penstock.agents.runtime.cluster import Cluster
+from penstock.agents.runtime.topics import ensure
+from penstock.cli._shared import load_plan
 from penstock.cli.main import app
 
 _OF_THE_WORLD = (
@@ -58,3 +62,23 @@ def program(alone: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
         )
 
     return run
+
+
+@pytest.fixture
+def on_kafka(alone: Path, kafka: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The environment names the real Kafka of the tests; its address."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka)
+    return kafka
+
+
+@pytest.fixture
+def pipeline(on_kafka: str, pipeline_name: str, tmp_path: Path) -> Callable[..., Path]:
+    """Write a pipeline file and make its topics."""
+
+    def make(text: str = "stages: [tag]\nungoverned: true\n") -> Path:
+        file = tmp_path / "pipeline.yml"
+        file.write_text(f"name: {pipeline_name}\nraw: {{partitions: 2}}\n{text}", encoding="utf-8")
+        asyncio.run(ensure(Cluster(on_kafka), load_plan(file)))
+        return file
+
+    return make

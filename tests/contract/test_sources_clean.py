@@ -52,7 +52,7 @@ def test_nothing_of_the_kind_is_in_a_file() -> None:
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
-        ("--index-url" + " https://a.example", "the address of a package index"),
+        ("--index" + "-url https://a.example", "the address of a package index"),
         ("https://pypi.example.org" + "/simple", "the address of a package index"),
         ("open('" + "/" + "tmp/x')", "a path of one machine"),
         ("cd " + "/" + "root/x", "a path of one machine"),
@@ -67,7 +67,7 @@ def test_each_kind_is_found(line: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["todo list", "http://localhost/work/items", "a/tmp/b", "${DATA}" + "/tmp/x", "~/work/x", "XXXX", "/works/x"],
+    ["todo list", "http://localhost/work/items", "a/tmp/b", "${DATA}/" + "tmp/x", "~/work/x", "XXXX", "/works/x"],
 )
 def test_what_looks_like_it_is_not(line: str) -> None:
     assert findings(line) == []

@@ -224,18 +224,18 @@ class Rig:
                 return
             assert time.monotonic() < deadline, f"{topic} does not appear"
 
-    async def recreate(self, topic: str, partitions: int = 1) -> None:
+    def recreate(self, topic: str, partitions: int = 1) -> None:
         """Delete a topic and make it anew under its name."""
         (gone,) = self.admin.delete_topics([topic]).values()
-        await asyncio.to_thread(gone.result, 20)
-
-        def made() -> bool:
-            with contextlib.suppress(confluent_kafka.KafkaException):
+        gone.result(20)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
                 self.create(topic, partitions)
-                return True
-            return False
-
-        await self.until(made, f"{topic} is made anew", 20)
+                return
+            except confluent_kafka.KafkaException:
+                assert time.monotonic() < deadline, f"{topic} cannot be made anew"
+                time.sleep(0.01)
 
     def delete_records(self, topic: str, before: int, partition: int = 0) -> None:
         (done,) = self.admin.delete_records([TopicPartition(topic, partition, before)]).values()

@@ -115,7 +115,7 @@ async def test_a_crash_between_the_halves_of_two_epochs_loses_nothing(rig, make_
     plan = await rig.ensure(rig.plan())
     rig.produce(plan.pipeline.raw_topic, [make_raw(_value(n)) for n in range(20)])
     await _frames(rig, plan, 1)
-    await rig.recreate(plan.pipeline.raw_topic)
+    rig.recreate(plan.pipeline.raw_topic)
     rig.produce(plan.pipeline.raw_topic, [make_raw(_value(100 + n, 50_000 if n == 2 else 0)) for n in range(4)])
     await _frames(rig, plan, 2)
     fails_once(Deliver, "_refuse")

@@ -1,5 +1,6 @@
 """Where everybody stands: whatever is deleted, made anew, appended or taken away, nothing is repeated, lost or mixed up."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import Callable
@@ -90,22 +91,31 @@ async def test_a_raw_topic_made_anew_while_nobody_works_is_a_new_epoch(rig, make
     plan = await rig.ensure(rig.plan(stages=["tag", "hash"], chain="topics"))
     _produce(rig, plan, make_raw, range(10))
     await rig.run(plan)
-    await rig.recreate(plan.pipeline.raw_topic)
+    rig.recreate(plan.pipeline.raw_topic)
     _produce(rig, plan, make_raw, range(100, 104))
     async with rig.working(plan):
         await rig.delivered(plan, epoch=1)
     assert _ids(rig.read(plan.pipeline.enriched_topic)) == [*range(10), *range(100, 104)]
 
 
-async def test_a_raw_topic_made_anew_while_it_is_read_is_a_new_epoch(rig, make_raw) -> None:
+@pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "unnoticed"])
+async def test_a_raw_topic_made_anew_while_it_is_read_is_a_new_epoch(rig, make_raw, noticed) -> None:
     plan = await rig.ensure(rig.plan())
     _produce(rig, plan, make_raw, range(10))
-    async with rig.working(plan):
-        await rig.delivered(plan)
-        await rig.recreate(plan.pipeline.raw_topic)
+    topic = plan.pipeline.raw_topic
+
+    def made_anew() -> None:
+        rig.recreate(topic)
         # more than there were: the old position lies within the new topic
         _produce(rig, plan, make_raw, range(100, 130))
-        await rig.delivered(plan, epoch=1)
+
+    async with rig.working(plan):
+        await rig.delivered(plan)
+        if noticed:
+            await asyncio.to_thread(made_anew)
+        else:
+            made_anew()  # the worker stands still meanwhile
+        await rig.delivered(plan, epoch=1, seconds=30)
     assert _ids(rig.read(plan.pipeline.enriched_topic)) == [*range(10), *range(100, 130)]
 
 
@@ -114,7 +124,7 @@ async def test_a_letter_never_holds_the_bytes_of_another_epochs_record(rig, make
     _produce(rig, plan, make_raw, range(3))
     async with rig.working(plan, agents=["ingest"]):
         await rig.until(lambda: rig.ends(plan.first_frames)[0], "frames")
-    await rig.recreate(plan.pipeline.raw_topic)
+    rig.recreate(plan.pipeline.raw_topic)
     _produce(rig, plan, make_raw, range(100, 103))
     async with rig.working(plan):
         await rig.delivered(plan, epoch=1)

@@ -76,11 +76,6 @@ async def test_sources_run_and_what_they_cannot_read_is_counted(bench: Callable[
     assert (again.records_extracted, again.records_failed, again.success) == (0, 0, True)
 
 
-async def test_an_empty_pipeline_is_done_at_once(bench: Callable[..., Any]) -> None:
-    result = await bench().run()
-    assert (result.success, result.records_extracted) == (True, 0)
-
-
 async def test_on_error_fail_stops_at_the_first_record_that_fails(bench: Callable[..., Any]) -> None:
     made = bench("stages: [tag]\nerror_handling: {on_error: fail}")
     await made.produce(b"[", {"id": 1})
