@@ -87,7 +87,7 @@ def load_plan(file: Path, *, refuse: bool = True) -> "Plan":
 
 def read_plan(file: Path) -> "tuple[Plan, Source, list[Finding]]":
     """The plan of a pipeline file, the file, and what lint finds. Raises PipelineFileError."""
-    from penstock.agents.compile import compile_plan, facts
+    from penstock.agents.runtime.compile import compile_plan, facts
     from penstock.connectors.registry import SINKS, SOURCES
     from penstock.topology.lint import lint
     from penstock.topology.load import read

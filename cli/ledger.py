@@ -7,7 +7,7 @@ anything is wrong.
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,7 +87,7 @@ def show(
 
 
 def trusted_keys(
-    environ: dict[str, str], key_file: str | None, public_keys: list[Path]
+    environ: Mapping[str, str], key_file: str | None, public_keys: list[Path]
 ) -> "dict[str, Ed25519PublicKey]":
     """The keys to trust, by id: the given ones, else that of the signing key here.
 

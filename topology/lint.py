@@ -91,7 +91,7 @@ def lint(plan: Plan, facts: Mapping[str, StageFacts]) -> list[Finding]:
     plan
         Compiled: its components under their own names.
     facts
-        By stage name; see `penstock.agents.compile.facts`.
+        By stage name; see `penstock.agents.runtime.compile.facts`.
     """
     known = [(index, stage, facts.get(stage.name, StageFacts())) for index, stage in enumerate(plan.pipeline.stages)]
     running = [item for item in known if item[2].enabled]

@@ -203,7 +203,9 @@ def _topics(pipeline: Pipeline, agents: list[Agent]) -> list[Topic]:
         Topic(f"{pipeline.name}.{INGEST}", "frames", count, frames, personal=True),
     ]
     for agent in agents:
-        redacted = redacted or any(stage.use == "redact" for stage in agent.stages)
+        redacted = redacted or any(
+            stage.use == "redact" and stage.options.get("enabled", True) for stage in agent.stages
+        )
         topics.append(Topic(agent.target, "frames", count, frames, personal=not redacted))
         topics.append(Topic(agent.table_topic, "table", count, compacted))
     aside = {**personal, "max.message.bytes": str(LARGEST_DEAD_LETTER)}

@@ -13,7 +13,9 @@ Name = Annotated[str, Field(pattern=NAME, max_length=60)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 def _component(value: Any) -> Any:

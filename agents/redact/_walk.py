@@ -1,20 +1,26 @@
-"""The leaves of a JSON value: every text and number that may hold something personal, and where it stands."""
+"""The leaves of a JSON value: every text and number that may hold something personal, and where it stands.
 
-from collections.abc import Callable, Iterable, Mapping
+Every value in the tree has a number: the tree itself 0, then, container by container, what is in them. Where a value
+stands is told from its number, and so costs nothing for the values in which nothing is found.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from penstock.agents.redact._policy import Policy, Rule
 from penstock.agents.redact._strategy import Strategy
 
 Holder: TypeAlias = dict[str, Any] | list[Any]
-Node: TypeAlias = tuple[Any, Holder, Any] | None
-"""Where a container stands: (node of the container it is in, that container, key or index); None at the top."""
-Known: TypeAlias = Mapping[str, tuple[int, ...]]
-"""A field's name -> the numbers of the recognizers that it names."""
-Learn: TypeAlias = Callable[[str], tuple[tuple[int, ...], bool]]
-"""The same for a name that is not known yet, and whether the name itself is personal."""
-Renamed: TypeAlias = dict[tuple[int, str], str]
-"""(id of an object, name of a field in it) -> the name that it will have."""
+Shape: TypeAlias = tuple[tuple[tuple[int, tuple[int, ...]], ...], tuple[int, ...]]
+"""What the names of an object's fields say: (place of a field, recognizers that its name calls for) of those that do,
+and the places of the fields whose name itself is personal."""
+Shapes: TypeAlias = Mapping[tuple[str, ...], Shape]
+"""The names of an object's fields -> its shape."""
+Learn: TypeAlias = Callable[[tuple[str, ...]], Shape]
+"""The shape for names that are not known yet."""
+Renamed: TypeAlias = dict[int, str]
+"""Number of a value -> the name that its field will have."""
 
 MIN_NUMBER: Final = 10**6
 """Smaller numbers are of no category: the shortest, a local phone number, has seven digits."""
@@ -22,70 +28,94 @@ MAX_EXACT_FLOAT: Final = 1e16
 """From here on a whole float is written with an exponent."""
 
 
-Leaf: TypeAlias = tuple[Any, Any, Node, Rule]
-"""Where a value stands: ``holder[key]``, `holder` stands at the node, and what the policy says there."""
-
-
 class Leaves:
     """What a walk found.
 
     Attributes
     ----------
-    texts, places
-        The text of each leaf, and where it is; of a number, its digits.
+    texts
+        By number: the text, of a number its digits; empty for what holds none, as containers.
     named
-        The leaves whose field's (or list's) name calls for recognizers: the number of the leaf, those of them.
+        Number -> the recognizers that the name of its field (or of its list's) calls for.
     names
-        The fields whose name is personal: where the object is, the object, the name.
+        The numbers of the values whose field's name is personal.
     whole
-        The values that are hidden whatever they are.
+        The values that are hidden whatever they are, and how.
+    rules
+        Number -> what the policy says there, where that is not `base`.
     """
 
-    __slots__ = ("named", "names", "places", "texts", "whole")
+    __slots__ = ("_firsts", "_holders", "_keys", "_numbers", "_prefix", "base", "named", "names", "rules", "texts", "whole")
 
-    def __init__(self) -> None:
+    def __init__(self, base: Rule, prefix: str) -> None:
         self.texts: list[str] = []
-        self.places: list[Leaf] = []
-        self.named: list[tuple[int, tuple[int, ...]]] = []
-        self.names: list[tuple[Node, dict[str, Any], str]] = []
-        self.whole: list[tuple[Leaf, Strategy]] = []
+        self.named: dict[int, tuple[int, ...]] = {}
+        self.names: list[int] = []
+        self.whole: list[tuple[int, Strategy]] = []
+        self.rules: dict[int, Rule] = {}
+        self.base = base
+        self._prefix = prefix
+        # by container: the number of the first value in it, itself, its keys or indexes, its own number
+        self._firsts: list[int] = []
+        self._holders: list[Any] = []
+        self._keys: list[Sequence[Any]] = []
+        self._numbers: list[int] = []
+
+    def add(self, holder: Holder, number: int, keys: Sequence[Any], first: int) -> None:
+        """Note that `holder` is value `number`, and that what it holds under `keys` is numbered from `first` on."""
+        self._firsts.append(first)
+        self._holders.append(holder)
+        self._keys.append(keys)
+        self._numbers.append(number)
+
+    def place(self, number: int) -> tuple[Any, Any]:
+        """The container of a value, and its key or index there."""
+        at = bisect_right(self._firsts, number) - 1
+        return self._holders[at], self._keys[at][number - self._firsts[at]]
+
+    def path(self, number: int, renamed: Renamed) -> str:
+        """The dotted path of a value, with the new names of fields whose name was personal."""
+        parts = []
+        while number:
+            at = bisect_right(self._firsts, number) - 1
+            parts.append(renamed.get(number) or str(self._keys[at][number - self._firsts[at]]))
+            number = self._numbers[at]
+        if self._prefix:
+            parts.append(self._prefix)
+        return ".".join(reversed(parts))
 
 
-def walk(tree: Holder, policy: Policy, known: Known, learn: Learn, node: Node = None) -> Leaves:
-    """Collect the leaves of `tree`, which stands at `node`. Values under a rule that hides them whole are left out."""
-    leaves = Leaves()
-    texts, places = leaves.texts, leaves.places
+def walk(tree: Holder, policy: Policy, shapes: Shapes, learn: Learn, prefix: str = "") -> Leaves:
+    """Collect the leaves of `tree`, whose path is `prefix`. Values under a rule that hides them whole are left out."""
+    leaves = Leaves(policy.base, prefix)
+    named = leaves.named
     ruled = bool(policy.names or policy.paths)
-    stack: list[tuple[Holder, Node, tuple[int, ...], Rule]] = [(tree, node, (), policy.base)]
-    while stack:  # a stack of our own: data may be nested deeper than Python's
-        holder, node, named, outer = stack.pop()
-        rule = outer
-        is_object = type(holder) is dict
-        items: Iterable[tuple[Any, Any]] = holder.items() if is_object else enumerate(holder)  # type: ignore[union-attr]
-        for key, value in items:
-            if is_object:
-                found = known.get(key)
-                if found is None:
-                    found, personal = learn(key)
-                    if personal:
-                        leaves.names.append((node, holder, key))  # type: ignore[arg-type]
-                named = found
-            if ruled:
-                rule = rule_at(policy, node, key, outer)
-                if rule.whole is not None:
-                    if value is not None:
-                        leaves.whole.append(((holder, key, node, rule), rule.whole))
-                    continue
-            kind = type(value)
-            if kind is dict or kind is list:
-                stack.append((value, (node, holder, key), named, rule))
-                continue
-            text = value if kind is str else number_text(value) if kind is int or kind is float else ""
-            if text:
-                if named:
-                    leaves.named.append((len(texts), named))
-                texts.append(text)
-                places.append((holder, key, node, rule))
+    values: list[Any] = [tree]
+    for number, value in enumerate(values):  # it grows on the way
+        kind = type(value)
+        if kind is str:
+            continue
+        if kind is dict:
+            first, keys = len(values), tuple(value)
+            calls, personal = shapes.get(keys) or learn(keys)
+            for place, recognizers in calls:
+                named[first + place] = recognizers
+            if personal:
+                leaves.names += [first + place for place in personal]
+            values += value.values()
+        elif kind is list:
+            first, keys = len(values), range(len(value))
+            if number in named:
+                named.update(dict.fromkeys(range(first, first + len(value)), named[number]))
+            values += value
+        else:
+            values[number] = number_text(value) if kind is int or kind is float else ""
+            continue
+        values[number] = ""
+        leaves.add(value, number, keys, first)
+        if ruled:
+            _rule(leaves, policy, number, values, first)
+    leaves.texts = values
     return leaves
 
 
@@ -98,19 +128,14 @@ def number_text(value: float) -> str:
     return str(value)
 
 
-def rule_at(policy: Policy, node: Node, key: Any, outer: Rule) -> Rule:
-    """What the policy says of one field; `outer` is what it says of the container."""
-    if policy.paths and (found := policy.paths.get(path(node, key))):
-        return found
-    return policy.names.get(key, outer)
-
-
-def path(node: Node, key: Any, renamed: Renamed | None = None, holder: Any = None) -> str:
-    """The dotted path of a field, with the new names of those whose name was personal."""
-    parts = []
-    while True:
-        new = renamed.get((id(holder), key)) if renamed and type(key) is str else None
-        parts.append(new or str(key))
-        if node is None:
-            return ".".join(reversed(parts))
-        node, holder, key = node
+def _rule(leaves: Leaves, policy: Policy, outer: int, values: list[Any], first: int) -> None:
+    """Note what the policy says of the values of container `outer`; what is hidden whole becomes null in `values`."""
+    for number in range(first, len(values)):
+        rule = policy.paths.get(leaves.path(number, {})) if policy.paths else None
+        rule = rule or policy.names.get(leaves.place(number)[1]) or leaves.rules.get(outer)
+        if rule is None:
+            continue
+        leaves.rules[number] = rule
+        if rule.whole is not None and values[number] is not None:
+            leaves.whole.append((number, rule.whole))
+            values[number] = None

@@ -4,9 +4,9 @@ The protocol (the numbers stand in the code):
 
 1. **Place.** After every rebalance or recovery, before the first frame, the agent reads the tail of its own output
    topic: how far it has come, and the input it came from. It seeks there, whatever Faust committed.
-2. **Fallback.** Where the tail is empty, the checkpoint in the RocksDB table says where it stands; without one, or where
-   that is further (another plan did the work since), how far delivery has come; without that, only a genesis frame is
-   taken (`penstock.agents.continuity`).
+2. **Fallback.** Where the tail is empty, the checkpoint in the RocksDB table says where it stands; without one, or
+   where that is further (another plan did the work since), how far delivery has come; without that, only a genesis
+   frame is taken (`penstock.agents.continuity`).
 3. **Admission.** A frame done before is skipped, an overlapping one trimmed, one beyond a hole is refused.
 4. **Healing.** At a hole the input is read again, from further and further back; a timer sees the hole at the end of a
    quiet partition. A hole that does not heal ends the agent, loudly. It never goes on over one.

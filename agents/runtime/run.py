@@ -9,7 +9,6 @@ from the topics themselves; what earlier runs delivered is in none of them.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -181,11 +180,13 @@ class _Run:
     ) -> None:
         """End all tasks; sources may finish their page, agents finish or abandon their frame."""
         await asyncio.wait([finishing], timeout=_GRACE_SECONDS)
-        with contextlib.suppress(Exception):
-            await asyncio.shield(working)
+        await asyncio.wait([working])
         for task in everything:
             task.cancel()
         await asyncio.gather(*everything, return_exceptions=True)
+        failure = working.exception()
+        if isinstance(failure, ConfigurationError):  # wrong also where there was nothing to do
+            raise failure
 
     async def _finish(self) -> None:
         """Run the sources; then wait until what is in the raw topic is done, or for ever."""

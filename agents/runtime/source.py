@@ -190,7 +190,7 @@ class SourceTask:
             metrics.DEAD_LETTERS.labels(self._plan.pipeline.name, letter.stage, letter.code).inc()
 
     async def _transact(self, records: list[SourceRecord], letters: list[DeadLetter], cursor: Data | None) -> None:
-        """Write all of it, or with no cursor only try to; raises one of `_REFUSED` where the broker does not take it."""
+        """Write all of it, or with no cursor only try to; raises one of `_REFUSED` where the broker takes it not."""
         producer = self._producer
         assert producer is not None
         await producer.begin_transaction()

@@ -36,16 +36,17 @@ def pipeline(config: dict[str, object], chain: str) -> Pipeline:
     )
 
 
-async def work(config: dict[str, object], chain: str) -> None:
+async def work(config: dict[str, object], chain: str, home: Path) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     cluster = Cluster(str(config["bootstrap"]), os.environ)
     made = plan(pipeline(config, chain))
     await topics.ensure(cluster, made)
-    worker = Worker(cluster, made, os.environ, Path(str(config["work"])).absolute(), made.agent_names(), [])
+    worker = Worker(cluster, made, os.environ, home, made.agent_names(), [])
     await worker.run(stop)
 
 
 def main(chain: str) -> None:
     logs.configure("WARNING", os.environ)
-    asyncio.run(work(json.loads(Path(sys.argv[1]).read_text()), chain))
+    config = json.loads(Path(sys.argv[1]).read_text())
+    asyncio.run(work(config, chain, Path(config["work"]).absolute()))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from penstock.agents.compile import compile_plan
 from penstock.agents.runtime import logs
+from penstock.agents.runtime.compile import compile_plan
 from penstock.agents.runtime.run import run_pipeline
 from penstock.broker import embedded
 from penstock.broker.home import home as user_home

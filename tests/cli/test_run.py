@@ -47,8 +47,9 @@ def test_ctrl_c_ends_it_with_what_was_done(
 
 
 def test_a_stage_that_cannot_be_built_is_wrong_configuration(
-    program: Callable[..., Any], pipeline: Callable[..., Path]
+    call: Callable[..., Any], program: Callable[..., Any], pipeline: Callable[..., Path], pipeline_name: str
 ) -> None:
     file = pipeline("stages: [tag, {redact: {policy: {email: hash}}}]\nungoverned: true\n")
+    call("produce", f"{pipeline_name}.raw", input='{"id":1}\n')
     result = program("run", file, "--until-idle")
     assert result.returncode == 2 and "PENSTOCK_HASH_KEY" in result.stderr and "Traceback" not in result.stderr

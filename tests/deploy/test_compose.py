@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import typer.main
 
-from penstock.agents.compile import compile_plan, facts
+from penstock.agents.runtime.compile import compile_plan, facts
 from penstock.agents.runtime.http import create_app
 from penstock.broker import jars, settings
 from penstock.cli.main import app

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from penstock.agents.compile import compile_plan, facts
 from penstock.agents.runtime import deliver, hop, purge, tail, worker
+from penstock.agents.runtime.compile import compile_plan, facts
 from penstock.cli.reference import metrics
 from penstock.codecs.frame import MAX_FRAME_BYTES
 from penstock.codecs.json import MAX_DEPTH

@@ -280,15 +280,15 @@ def make_rig(home: Path, pipeline_name: str) -> Callable[..., Rig]:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[FastAPI], str]]:
-    """Start a server for an app on a free port; gives its address, stops it after the test."""
+def serve() -> Iterator[Callable[..., str]]:
+    """Start a server for an app on a port (0: a free one); gives its address, stops it after the test."""
     with contextlib.ExitStack() as stack:
-        yield lambda app: stack.enter_context(_serving(app))
+        yield lambda app, port=0: stack.enter_context(_serving(app, port))
 
 
 @contextlib.contextmanager
-def _serving(app: FastAPI) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def _serving(app: FastAPI, port: int) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", port)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import json
 import struct
 from typing import Any
@@ -126,7 +127,9 @@ async def test_avro_with_a_wrong_head_an_unknown_schema_or_a_broken_datum_is_set
     registry = serve(schemas.create_app(f"sqlite:///{tmp_path}/schemas.db", None))
     rig.environ["SCHEMA_REGISTRY_URL"] = registry
     schema = {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
-    known = httpx.post(f"{registry}/subjects/s/versions", json={"schema": json.dumps(schema)}).json()["id"]
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(f"{registry}/subjects/s/versions", json={"schema": json.dumps(schema)})
+    known = answer.json()["id"]
     good = _avro(known, schema, {"text": "all is well"})
     values = {
         "good": good,
@@ -152,8 +155,6 @@ async def test_avro_with_a_wrong_head_an_unknown_schema_or_a_broken_datum_is_set
 
 
 def _avro(id: int, schema: Any, data: Any) -> bytes:
-    import io
-
     buffer = io.BytesIO()
     fastavro.schemaless_writer(buffer, schema, data)
     return struct.pack(">bI", 0, id) + buffer.getvalue()

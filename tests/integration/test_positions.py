@@ -1,4 +1,4 @@
-"""Where everybody stands: whatever is deleted, made anew, appended or taken away, nothing is repeated, lost or mixed up."""
+"""Where everybody stands: whatever is deleted, made anew or appended, nothing is repeated, lost or mixed up."""
 
 import asyncio
 import json

@@ -315,4 +315,4 @@ def test_batches_of_five_hundred_are_taken_fast(client: httpx.Client) -> None:
     rate = 10_000 / (time.perf_counter() - started)
     # On two idle cores it is 20,000 and more; this bound only catches a change in kind.
     assert rate > 4_000
-    print(f"{rate:,.0f} entries/s")  # noqa: T201
+    print(f"{rate:,.0f} entries/s")

@@ -143,7 +143,7 @@ def test_types_of_fields_follow_from_names_and_json_types():
     data = {"user": {"e_mail": "no address", "age": 7}, "ips": ["x"], "price": "7", "tags": ["a", 1], "empty": {},
             "list": [], "a.b": 1, "rows": [{"ts": 5}], "none": None}  # fmt: skip
     assert infer(shape(data), built_in()) == {
-        "a.b": "number",
+        '"a.b"': "number",
         "empty": "object",
         "ips.*": "ip",
         "list": "array",

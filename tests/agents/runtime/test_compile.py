@@ -2,8 +2,8 @@
 
 import pytest
 
-from penstock.agents.compile import compile_plan, facts
 from penstock.agents.registry import STAGES
+from penstock.agents.runtime.compile import compile_plan, facts
 from penstock.connectors.registry import SINKS, SOURCES
 from penstock.model.errors import PipelineFileError
 from penstock.topology.load import reads
