@@ -38,10 +38,10 @@ from typing import Final
 
 from penstock.broker import jars, process, settings
 from penstock.broker.diagnose import failure
-from penstock.broker.home import home, private_folder
 from penstock.broker.lock import exclusive
 from penstock.broker.probe import cluster_at
 from penstock.model.errors import BrokerStartError
+from penstock.model.home import home, private_folder
 
 VARIABLE: Final = "KAFKA_BOOTSTRAP_SERVERS"
 HOST: Final = "127.0.0.1"

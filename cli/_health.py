@@ -16,9 +16,9 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from penstock.broker import embedded, jars
-from penstock.broker.home import home
 from penstock.broker.probe import cluster_at
 from penstock.model.errors import PenstockError
+from penstock.model.home import home
 from penstock.services import host
 
 State = Literal["ok", "optional", "missing"]

@@ -47,7 +47,7 @@ def group(**settings: Any) -> typer.Typer:
 
 def environment() -> dict[str, str]:
     """The environment, and where it says nothing what the reference services that run here offer."""
-    from penstock.broker.home import home
+    from penstock.model.home import home
     from penstock.services.host import status
 
     running = status(home())

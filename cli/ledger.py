@@ -96,8 +96,8 @@ def trusted_keys(
     ConfigurationError
         A file holds no such key, or there is none here.
     """
-    from penstock.broker.home import home
     from penstock.connectors.sinks.ledger import KEY_VARIABLE
+    from penstock.model.home import home
     from penstock.model.ledger import key_id, load_or_create_key
 
     if public_keys:

@@ -52,8 +52,8 @@ async def _run(plan: "Plan", until_idle: bool, sources: list[str] | None) -> "Ru
     from penstock.agents.runtime import logs
     from penstock.agents.runtime.cluster import Cluster
     from penstock.agents.runtime.run import run_pipeline
-    from penstock.broker.home import home
     from penstock.cli._signals import stopping
+    from penstock.model.home import home
 
     environ = environment()
     cluster = Cluster(bootstrap(), environ)

@@ -32,7 +32,7 @@ def start(
     penstock services start
     penstock services start graph ledger --port graph=4000
     """
-    from penstock.broker.home import home
+    from penstock.model.home import home
     from penstock.services import host
 
     _print(host.start(names or host.ALL, home=home(), ports=_ports(port or [], host.ALL)), as_json)
@@ -45,7 +45,7 @@ def stop(as_json: JsonFlag = False) -> None:
     \b
     penstock services stop
     """
-    from penstock.broker.home import home
+    from penstock.model.home import home
     from penstock.services import host
 
     stopped = host.stop(home())
@@ -89,7 +89,7 @@ def env() -> None:
 
 
 def _running() -> "ServicesInfo | None":
-    from penstock.broker.home import home
+    from penstock.model.home import home
     from penstock.services import host
 
     return host.status(home())

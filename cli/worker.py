@@ -65,8 +65,8 @@ async def _run(plan: "Plan", agents: list[str], sinks: list[str], sources: bool,
     from penstock.agents.runtime import logs, topics
     from penstock.agents.runtime.cluster import Cluster
     from penstock.agents.runtime.worker import Worker
-    from penstock.broker.home import home
     from penstock.cli._signals import stopping
+    from penstock.model.home import home
 
     environ = environment()
     cluster = Cluster(bootstrap(), environ)

@@ -12,11 +12,11 @@ from penstock.agents.runtime import logs
 from penstock.agents.runtime.compile import compile_plan
 from penstock.agents.runtime.run import run_pipeline
 from penstock.broker import embedded
-from penstock.broker.home import home as user_home
 from penstock.cli.demo.outcome import Outcome, look
 from penstock.cli.demo.scene import Scene, forget_earlier, set_up
 from penstock.cli.demo.view import live_view
 from penstock.connectors.registry import SINKS, SOURCES
+from penstock.model.home import home as user_home
 from penstock.services import host
 
 Say = Callable[[str], None]

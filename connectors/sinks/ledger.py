@@ -22,6 +22,7 @@ from penstock.connectors.sinks._ranges import remaining
 from penstock.model import ledger
 from penstock.model.component import Batch, Position, Receipt, Resources, Sink, SinkConfig
 from penstock.model.errors import ConfigurationError, FencedError, RejectedError
+from penstock.model.home import home
 from penstock.model.http import ServiceClient
 from penstock.model.record import Entry, Kept, Lost, record_id
 
@@ -186,18 +187,10 @@ def _key(config: Config, environ: Mapping[str, str]) -> Ed25519PrivateKey:
         if not path.is_file():  # a slip in its name must not make a new key without a word
             raise ConfigurationError(f"there is no signing key {path}", hint=f"set key_file or {KEY_VARIABLE}")
         return ledger.load_or_create_key(path)
-    path = _data_folder(environ) / "keys" / "ledger.pem"
+    path = home(environ) / "keys" / "ledger.pem"
     try:
         return ledger.load_or_create_key(path)
     except OSError as error:
         raise ConfigurationError(
             f"the signing key {path} cannot be made: {error.strerror}", hint=f"set {KEY_VARIABLE} or PENSTOCK_HOME"
         ) from None
-
-
-def _data_folder(environ: Mapping[str, str]) -> Path:
-    if named := environ.get("PENSTOCK_HOME"):
-        return Path(named).expanduser()
-    shared = environ.get("XDG_DATA_HOME", "")
-    # a relative XDG_DATA_HOME is to be ignored (XDG Base Directory Specification, section 3)
-    return (Path(shared) if Path(shared).is_absolute() else Path.home() / ".local" / "share") / "penstock"

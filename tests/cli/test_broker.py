@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from penstock.broker import embedded
-from penstock.broker.home import home as usual_home
+from penstock.model.home import home as usual_home
 from penstock.broker.probe import cluster_at
 
 

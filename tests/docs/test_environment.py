@@ -122,7 +122,6 @@ def test_a_secret_has_no_default() -> None:
         ("penstock.agents.license._registry", "DEFAULT_URL", "LICENSE_REGISTRY_URL"),
         ("penstock.agents.license._registry", "DEFAULT_AUTHORITY", "AUTHORITY_ID"),
         ("penstock.broker.settings", "DEFAULT_HEAP", "PENSTOCK_BROKER_HEAP"),
-        ("penstock.broker.jars", "REPOSITORY", "PENSTOCK_MAVEN_URL"),
     ],
 )
 def test_defaults_are_the_codes(module: str, constant: str, name: str) -> None:

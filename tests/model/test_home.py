@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.broker.home import home
+from penstock.model.home import home
 from penstock.model.errors import ConfigurationError
 
 

@@ -1,4 +1,4 @@
-"""The folder where penstock keeps what outlives a run: the embedded broker, its jars and its data."""
+"""The folder where penstock keeps what outlives a run: the broker, its jars and data, keys, state, claims."""
 
 import os
 import sys
