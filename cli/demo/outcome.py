@@ -104,7 +104,7 @@ async def _read_enriched(cluster: Cluster, plan: Plan, outcome: Outcome) -> None
 async def _letters(cluster: Cluster, plan: Plan, *, quarantine: bool) -> list[Any]:
     """The letters of a topic, each once, however often it was written."""
     topic = plan.pipeline.quarantine_topic if quarantine else plan.pipeline.dead_letter_topic
-    found = {}
+    found: dict[bytes, Any] = {}
     async for messages in read_all(cluster, topic, range(plan.pipeline.raw.partitions)):
         found.update((message.key, decode(message.value)) for message in messages)
     return list(found.values())

@@ -158,3 +158,20 @@ def test_show_gives_the_entries_of_a_record(call: Callable[..., Any], written: P
 def _public(path: Path, key: Ed25519PrivateKey) -> Path:
     path.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     return path
+
+
+def test_a_run_ends_when_the_ledger_has_everything(
+    call: Callable[..., Any],
+    program: Callable[..., Any],
+    database: Path,
+    pipeline: Callable[..., Path],
+    pipeline_name: str,
+) -> None:
+    file = pipeline("stages: [tag]\nsinks: [ledger]\nungoverned: true\n")
+    call("produce", f"{pipeline_name}.raw", input='{"id":1}\n{"id":2}\n{broken\n')
+    result = program("run", file, "--until-idle", "--json")
+    assert result.returncode == 1, result.stderr
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("SELECT verdict FROM ledger_entries ORDER BY verdict").fetchall()
+    assert [verdict for (verdict,) in rows] == ["dead", "kept", "kept"]
+    assert call("ledger", "verify", file).exit_code == 0

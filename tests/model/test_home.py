@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.model.home import home
 from penstock.model.errors import ConfigurationError
+from penstock.model.home import home
 
 
 def test_the_variable_names_it(tmp_path: Path) -> None:
