@@ -1,8 +1,10 @@
 """What integration tests share: a real Kafka, a home of their own, names that nobody else uses."""
 
 import contextlib
+import gc
 import os
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,18 +38,27 @@ def pipeline_name() -> str:
 
 def _in_container(stack: contextlib.ExitStack) -> str | None:
     """A Kafka in a container, where a Docker engine answers."""
-    import docker
-
-    try:
-        with contextlib.closing(docker.from_env()) as engine:
-            engine.ping()
-    except docker.errors.DockerException:
+    if not _engine_answers():
         return None
     from testcontainers.kafka import KafkaContainer
 
     container = stack.enter_context(KafkaContainer(KAFKA_IMAGE).with_kraft())
     address: str = container.get_bootstrap_server()
     return address
+
+
+def _engine_answers() -> bool:
+    import docker
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the client forgets its socket where no engine answers
+        try:
+            with contextlib.closing(docker.from_env()) as engine:
+                return bool(engine.ping())
+        except docker.errors.DockerException:
+            return False
+        finally:
+            gc.collect()
 
 
 def _embedded(stack: contextlib.ExitStack, folder: Path) -> str:

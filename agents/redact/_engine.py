@@ -1,38 +1,30 @@
 """Finding and replacing in one JSON value.
 
-Matches of one text that overlap: the longest has it, among equals the category that stands first in `PRECEDENCE`
-(then in the alphabet); what it leaves of another is hidden as a match of that other category, so that strategies also
-get parts of what a recognizer found. A match never reaches from one value into the next.
+All texts are searched as one, so that each pattern is tried once, however many values there are; a match never reaches
+from one value into the next. A value that its field's name vouches for is one match, and not searched.
 """
 
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
+import re
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import orjson
 
 from penstock.agents.redact._policy import KEEP, WHOLE_FIELD, Policy, Rule
 from penstock.agents.redact._recognizer import Recognizer
+from penstock.agents.redact._spans import Span, settle
 from penstock.agents.redact._strategy import Strategy
-from penstock.agents.redact._walk import Leaf, Leaves, Renamed, path, walk
+from penstock.agents.redact._walk import Leaves, Renamed, Shape, walk
 
-PRECEDENCE: Final = ("iban", "credit_card", "email", "ssn", "ip", "phone")
-
-Span: TypeAlias = tuple[int, int, int]
-"""First character, the one behind the last, number of the recognizer."""
-Counts: TypeAlias = Counter[tuple[str, str, str]]
+Counts: TypeAlias = dict[tuple[str, str, str], int]
 """(field, category, strategy) -> matches."""
+Hits: TypeAlias = Sequence[int]
+"""Numbers of the patterns to be tried; numbers beyond them say nothing here."""
 
-_BETWEEN: Final = "\0"  # no pattern takes a control character, so none goes over from leaf to leaf
-_KNOWN_NAMES: Final = 4096
-
-
-def in_order(categories: Iterable[str]) -> list[str]:
-    """Categories, the one that wins first."""
-    rank = {category: number for number, category in enumerate(PRECEDENCE)}
-    return sorted(categories, key=lambda category: (rank.get(category, len(rank)), category))
+_BETWEEN: Final = "\0"  # no pattern takes a control character, or tells one from another
+_OTHER_CONTROL: Final = "\1"
+_KNOWN: Final = 4096
+_SHAPE_FIELDS: Final = 64
 
 
 class Engine:
@@ -56,130 +48,159 @@ class Engine:
         self.policy = policy
         self.patterns = [(one, number) for one, item in enumerate(recognizers) for number in range(len(item.exact))]
         self.all_hits = range(len(self.patterns))
+        self._categories = [item.category for item in recognizers]
+        # names of fields are few and come again: they are remembered, personal ones aside
         self._names: dict[str, tuple[int, ...]] = {}
+        self._shapes: dict[tuple[str, ...], Shape] = {}
 
     def leaves(self, tree: dict[str, Any]) -> Leaves:
         """The leaves of `tree`."""
-        return walk(tree, self.policy, self._names, self._learn)
+        return walk(tree, self.policy, self._shapes, self._learn)
 
     def note_leaves(self, note: dict[str, Any], name: str) -> Leaves:
         """The leaves of what a stage noted, ``note[name]``; rules of fields hold below it, not for the note itself."""
         value = note[name]
         if isinstance(value, dict | list):
-            return walk(value, self.policy, self._names, self._learn, (None, note, name))
-        return walk(note, Policy(self.policy.base), self._names, self._learn)
+            return walk(value, self.policy, self._shapes, self._learn, name)
+        return walk(note, Policy(self.policy.base), self._shapes, self._learn)
 
-    def find(self, leaves: Leaves, hits: Iterable[int]) -> list[tuple[int, list[Span]]]:
-        """The spans to be hidden, by the number of their leaf; of the patterns, only those of `hits` are tried."""
+    def find(self, leaves: Leaves, hits: Hits) -> list[tuple[int, str, list[Span]]]:
+        """Number, text and spans to be hidden of each leaf that has some; of the patterns, only `hits` are tried."""
         texts = leaves.texts
-        found: dict[int, list[Span]] = {}
-        for index, named in leaves.named:
-            for one in named:
-                if self.recognizers[one].is_value(texts[index]):
-                    found.setdefault(index, []).append((0, len(texts[index]), one))
-        text = _BETWEEN.join(texts)
-        last = len(self.patterns)
-        spans = [span for hit in hits if hit < last for span in self._spans(hit, text)]
-        if spans:
-            starts = [0, *accumulate([len(item) + 1 for item in texts])]
-            for begin, end, one in spans:
-                index = bisect_right(starts, begin) - 1
-                start = starts[index]
-                found.setdefault(index, []).append((begin - start, end - start, one))
-        return [(index, settle(spans) if len(spans) > 1 else spans) for index, spans in found.items()]
+        found = []
+        for number, called in leaves.named.items():
+            text = texts[number]
+            for one in called if text else ():
+                if self.recognizers[one].is_value(text):
+                    found.append((number, text, [(0, len(text), self._owner(text, one, hits))]))
+                    texts[number] = ""
+                    break
+        found += [(number, texts[number], spans) for number, spans in self._search(texts, hits)]
+        return found
 
     def in_text(self, text: str) -> list[Span]:
         """The spans to be hidden in a text that stands in no field, as the name of a field."""
-        return settle([span for hit in self.all_hits for span in self._spans(hit, text)])
+        found = self._search([text], self.all_hits)
+        return found[0][1] if found else []
 
-    def redact(self, leaves: Leaves, hits: Iterable[int], counts: Counts, null: bool = True) -> tuple[bool, Renamed]:
-        """Hide in place what is found, and count it.
+    def redact(self, leaves: Leaves, hits: Hits, counts: Counts, null: bool = True) -> bool:
+        """Hide in place what is found, and count it; whether anything changed.
 
         Parameters
         ----------
         null
             Whether a value that is removed whole may become null; otherwise a marker takes its place.
-
-        Returns
-        -------
-        changed : bool
-        renamed
-            The new names of fields whose name was personal.
         """
-        renamed = self._new_names(leaves, counts)
+        renamed = self._new_names(leaves, counts) if leaves.names else {}
         changed = bool(renamed)
-        for index, spans in self.find(leaves, hits):
-            changed |= self._replace(leaves.places[index], leaves.texts[index], spans, renamed, counts, null)
-        for leaf, strategy in leaves.whole:
-            changed |= _hide(leaf, strategy, renamed, counts, null)
-        for holder in {id(holder): holder for _, holder, _ in leaves.names}.values():
-            items = [(renamed.get((id(holder), name), name), value) for name, value in holder.items()]
-            holder.clear()
-            holder.update(items)
-        return changed, renamed
+        for number, text, spans in self.find(leaves, hits):
+            rule = leaves.rules.get(number, leaves.base)
+            said: list[tuple[str, str]] = []
+            new: str | None = self._replaced(text, spans, rule, said)
+            if said:
+                _count(counts, leaves.path(number, renamed), said)
+            if new != text:
+                first, last, one = spans[0]
+                if null and last - first == len(text) and rule.strategies[self._categories[one]].null:
+                    new = None
+                holder, key = leaves.place(number)
+                holder[key] = new
+                changed = True
+        for number, strategy in leaves.whole:
+            changed |= _hide(leaves, number, strategy, renamed, counts, null)
+        if renamed:
+            _rename(leaves, renamed)
+        return changed
 
-    def _spans(self, hit: int, text: str) -> Iterable[Span]:
+    def _owner(self, text: str, one: int, hits: Hits) -> int:
+        """Whose a whole text is that recognizer `one` takes: its own, unless one of higher precedence takes it too."""
+        for hit in hits:
+            if hit < len(self.patterns):
+                other, pattern = self.patterns[hit]
+                if other < one and self.recognizers[other].takes(pattern, text):
+                    one = other
+        return one
+
+    def _search(self, texts: list[str], hits: Hits) -> list[tuple[int, list[Span]]]:
+        """The number of each text in which the patterns find something, and its spans."""
+        text = _BETWEEN.join(texts)
+        if text.count(_BETWEEN) >= len(texts):
+            text = _BETWEEN.join([item.replace(_BETWEEN, _OTHER_CONTROL) for item in texts])
+        last = len(self.patterns)
+        spans = [span for hit in hits if hit < last for span in self._spans(hit, text)]
+        spans.sort()
+        found: list[tuple[int, list[Span]]] = []
+        number = begin = at = 0
+        for first, behind, one in spans:
+            passed = text.count(_BETWEEN, at, first)
+            if passed:
+                number += passed
+                begin = text.rfind(_BETWEEN, at, first) + 1
+            if passed or not found:
+                found.append((number, []))
+            found[-1][1].append((first - begin, behind - begin, one))
+            at = first
+        return [(number, settle(spans)) for number, spans in found]
+
+    def _spans(self, hit: int, text: str) -> list[Span]:
         one, number = self.patterns[hit]
         recognizer = self.recognizers[one]
         if not recognizer.anchor:
             return [(first, last, one) for first, last in recognizer.spans(number, text)]
         found: list[Span] = []
         at = text.find(recognizer.anchor)
-        while at >= 0:  # only the leaves that have the anchor
+        while at >= 0:  # only the texts that have the anchor
             left, right = text.rfind(_BETWEEN, 0, at) + 1, text.find(_BETWEEN, at)
             right = len(text) if right < 0 else right
             found += [(first, last, one) for first, last in recognizer.spans(number, text, left, right)]
             at = text.find(recognizer.anchor, right)
         return found
 
-    def _learn(self, name: str) -> tuple[tuple[int, ...], bool]:
-        """See `_walk.Learn`; names are few and come again, so they are remembered, personal ones aside."""
-        named = tuple(one for one, item in enumerate(self.recognizers) if item.names_field(name))
-        if self.in_text(name):
-            return named, True
-        if len(self._names) >= _KNOWN_NAMES:
-            self._names.clear()
-        self._names[name] = named
-        return named, False
+    def _learn(self, keys: tuple[str, ...]) -> Shape:
+        """See `_walk.Learn`."""
+        fresh = [name for name in keys if name not in self._names]
+        personal = {fresh[number] for number, _ in self._search(fresh, self.all_hits)}
+        written = '":'.join([*fresh, ""]).encode("utf-8", "surrogatepass")
+        callers = [
+            (one, item)
+            for one, item in enumerate(self.recognizers)
+            if item.name_candidate and re.search(item.name_candidate, written)
+        ]
+        called = {name: tuple(one for one, item in callers if item.names_field(name)) for name in fresh}
+        calls = [(place, called.get(name) or self._names.get(name, ())) for place, name in enumerate(keys)]
+        places = tuple(place for place, name in enumerate(keys) if name in personal)
+        shape = tuple((place, recognizers) for place, recognizers in calls if recognizers), places
+        _remember(self._names, {name: found for name, found in called.items() if name not in personal})
+        if not personal and len(keys) <= _SHAPE_FIELDS:
+            _remember(self._shapes, {keys: shape})
+        return shape
 
     def _new_names(self, leaves: Leaves, counts: Counts) -> Renamed:
         renamed: Renamed = {}
-        for node, holder, name in leaves.names:
+        taken: dict[int, set[str]] = {}
+        tried: dict[tuple[int, str], int] = {}
+        for field in leaves.names:
+            holder, name = leaves.place(field)
             said: list[tuple[str, str]] = []
-            new = self._text(name, self.in_text(name), self.policy.base, said)
-            taken = holder.keys() | {renamed[key] for key in renamed if key[0] == id(holder)}
-            number = 2
-            unique = new
-            while unique in taken and unique != name:  # two names must not become one, a value would be lost
+            unique = new = self._replaced(name, self.in_text(name), self.policy.base, said)
+            names = taken.get(id(holder)) or taken.setdefault(id(holder), set(holder))
+            number = tried.get((id(holder), new), 2)
+            while unique in names and unique != name:  # two names must not become one, a value would be lost
                 unique, number = f"{new}~{number}", number + 1
+            tried[id(holder), new] = number
             if unique != name:
-                renamed[id(holder), name] = unique
-            for category, strategy in said:
-                counts[path(node, name, renamed, holder), category, strategy] += 1
+                renamed[field] = unique
+                names.add(unique)
+            if said:
+                _count(counts, leaves.path(field, renamed), said)
         return renamed
 
-    def _replace(self, leaf: Leaf, text: str, spans: list[Span], renamed: Renamed, counts: Counts, null: bool) -> bool:
-        holder, key, node, rule = leaf
-        said: list[tuple[str, str]] = []
-        new: str | None = self._text(text, spans, rule, said)
-        if said:
-            where = path(node, key, renamed, holder)
-            for category, strategy in said:
-                counts[where, category, strategy] += 1
-        if new == text:
-            return False
-        first, last, one = spans[0]
-        if null and last - first == len(text) and rule.strategies[self.recognizers[one].category].null:
-            new = None
-        holder[key] = new
-        return True
-
-    def _text(self, text: str, spans: list[Span], rule: Rule, said: list[tuple[str, str]]) -> str:
+    def _replaced(self, text: str, spans: list[Span], rule: Rule, said: list[tuple[str, str]]) -> str:
         """`text` with its spans replaced; what was done is added to `said`."""
         pieces: list[str] = []
         behind = 0
         for first, last, one in spans:
-            category = self.recognizers[one].category
+            category = self._categories[one]
             strategy = rule.strategies[category]
             old = text[first:last]
             new = strategy.replace(old)
@@ -188,34 +209,43 @@ class Engine:
                 said.append((category, strategy.name))
             pieces += (text[behind:first], new)
             behind = last
-        return "".join([*pieces, text[behind:]])
+        pieces.append(text[behind:])
+        return "".join(pieces)
 
 
-def settle(spans: list[Span]) -> list[Span]:
-    """The spans without overlaps, from left to right; see the head of this module."""
-    if len({span[:2] for span in spans}) == 1:  # most often
-        return [(*spans[0][:2], min(one for _, _, one in spans))]
-    settled: list[Span] = []
-    for first, last, one in sorted(set(spans), key=_rank):
-        pieces = [(first, last)]
-        for begin, end, _ in settled:
-            cut = [((a, min(b, begin)), (max(a, end), b)) for a, b in pieces]
-            pieces = [piece for pair in cut for piece in pair if piece[0] < piece[1]]
-        settled += [(a, b, one) for a, b in pieces]
-    return sorted(settled)
+def _remember(known: dict[Any, Any], new: dict[Any, Any]) -> None:
+    """Add what is new, as far as there is room after forgetting the rest."""
+    if len(known) + len(new) > _KNOWN:
+        known.clear()
+    if len(new) <= _KNOWN:
+        known.update(new)
 
 
-def _rank(span: Span) -> tuple[int, int, int]:
-    return span[0] - span[1], span[2], span[0]
+def _count(counts: Counts, where: str, said: list[tuple[str, str]]) -> None:
+    for category, strategy in said:
+        key = where, category, strategy
+        counts[key] = counts.get(key, 0) + 1
 
 
-def _hide(leaf: Leaf, strategy: Strategy, renamed: Renamed, counts: Counts, null: bool) -> bool:
+def _rename(leaves: Leaves, renamed: Renamed) -> None:
+    """Give fields their new names, where they stand."""
+    changes: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
+    for number, new in renamed.items():
+        holder, name = leaves.place(number)
+        changes.setdefault(id(holder), (holder, {}))[1][name] = new
+    for holder, names in changes.values():
+        items = [(names.get(name, name), value) for name, value in holder.items()]
+        holder.clear()
+        holder.update(items)
+
+
+def _hide(leaves: Leaves, number: int, strategy: Strategy, renamed: Renamed, counts: Counts, null: bool) -> bool:
     """Hide a value whatever it is; of a container, each leaf, unless it becomes null as a whole."""
-    top, name, node, _ = leaf
-    key = (path(node, name, renamed, top), WHOLE_FIELD, strategy.name)
+    top, name = leaves.place(number)
+    where, said = leaves.path(number, renamed), [(WHOLE_FIELD, strategy.name)]
     if strategy.null and null:
         top[name] = None
-        counts[key] += 1
+        _count(counts, where, said)
         return True
     changed = False
     stack: list[tuple[Any, Any]] = [(top, name)]
@@ -231,6 +261,6 @@ def _hide(leaf: Leaf, strategy: Strategy, renamed: Renamed, counts: Counts, null
             new = strategy.replace(text)
             if new != text:
                 holder[at] = new
-                counts[key] += 1
+                _count(counts, where, said)
                 changed = True
     return changed

@@ -32,16 +32,16 @@ def redact(
     headers = {name: values if len(values) > 1 else values[0] for name, values in groups.items()}
     kafka: dict[str, Any] = {"key": _text(entry.key)} if entry.key else {}
     kafka["headers"] = headers
-    changed, renamed = engine.redact(engine.leaves({"kafka": kafka}), hits, counts, null=False)
-    if not changed:
+    if not engine.redact(engine.leaves({"kafka": kafka}), hits, counts, null=False):
         return UNSET, UNSET
+    renamed = dict(zip(groups, headers, strict=True))  # names have changed in place, one by one
     rewritten: Headers = []
     places = dict.fromkeys(groups, 0)
     for name, value in entry.headers:
         if not _seen(value, name):
             rewritten.append((name, value))
             continue
-        new_name = renamed.get((id(headers), name), name)
+        new_name = renamed[name]
         new = headers[new_name]
         if len(groups[name]) > 1:
             new, places[name] = new[places[name]], places[name] + 1

@@ -33,7 +33,7 @@ RECOGNIZERS: Final = Registry("penstock.agents.redact.recognizers", "penstock.re
 
 _CAMEL: Final = re.compile("(?<=[a-z0-9])(?=[A-Z])")
 _NAME_END: Final = "(?:e?s)?[-_ .]?[0-9]{0,4}"
-_NAME_END_BYTES: Final = '[es0-9_ .-]*":'  # more than need be; in this form it costs Hyperscan next to nothing
+_NAME_END_BYTES: Final = "[es0-9_ .-]*"  # more than need be; in this form it costs Hyperscan next to nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,13 @@ class Recognizer:
                 start = match.start() + 1
         return found
 
+    def takes(self, number: int, text: str) -> bool:
+        """Whether pattern `number` finds the category in `text` and takes the whole of it."""
+        pattern = self.exact[number]
+        match = pattern.match(text)
+        whole = match is not None and match.span(1 if pattern.groups else 0) == (0, len(text))
+        return whole and self.validate(text)
+
     def _shortened(self, piece: str) -> int:
         """How much of `piece` is left when it is accepted; 0 if it never is."""
         while piece:
@@ -119,7 +126,7 @@ def load(category: str, names: Sequence[str] | None, regions: tuple[str, ...]) -
         anchor=getattr(module, "ANCHOR", ""),
         shortens=getattr(module, "SHORTENS", False),
         names=re.compile(f"(?ai)(?:\\A|[^a-z])(?:{'|'.join(patterns)}){_NAME_END}\\Z") if patterns else None,
-        name_candidate=f"(?i:{'|'.join(patterns)}){_NAME_END_BYTES}".encode() if patterns else b"",
+        name_candidate=f"(?i:(?:{'|'.join(patterns)}){_NAME_END_BYTES})\":".encode() if patterns else b"",
         value=getattr(module, "FIELD_VALUE", None),
         canonical=_local(module, "canonical", regions) if hasattr(module, "canonical") else str,
         mask=getattr(module, "mask", None),

@@ -13,7 +13,6 @@ by value. The candidates never miss what the exact patterns find (see `_recogniz
 trying every pattern on every value.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -22,9 +21,9 @@ from msgspec import UNSET, UnsetType
 from pydantic import Field, StringConstraints
 
 from penstock.agents.redact import _message, _numbering, _policy, _prefilter, _recognizer, _secret
-from penstock.agents.redact._engine import Counts, Engine, in_order
+from penstock.agents.redact._engine import Counts, Engine, Hits
 from penstock.agents.redact._policy import Policy
-from penstock.agents.redact._walk import path
+from penstock.agents.redact._spans import in_order
 from penstock.agents.redact.recognizers import phone
 from penstock.model.component import Apply, Resources, StageConfig
 from penstock.model.errors import ConfigurationError
@@ -123,17 +122,17 @@ def finder(config: Config) -> Callable[[Data], list[Found]]:
     def find(data: Data) -> list[Found]:
         leaves = engine.leaves(data)
         found = []
-        for node, holder, name in leaves.names:
+        for number in leaves.names:
+            where, name = leaves.path(number, {}), leaves.place(number)[1]
             for first, last, one in engine.in_text(name):
                 item = engine.recognizers[one]
-                where, strategy = path(node, name, None, holder), base[item.category].name
+                strategy = base[item.category].name
                 found.append(Found(where, item.category, item.severity, strategy, first, last, in_name=True))
-        for index, spans in engine.find(leaves, engine.all_hits):
-            holder, key, node, rule = leaves.places[index]
-            where = path(node, key)
+        for number, _, spans in engine.find(leaves, engine.all_hits):
+            where, strategies = leaves.path(number, {}), leaves.rules.get(number, leaves.base).strategies
             for first, last, one in spans:
                 item = engine.recognizers[one]
-                strategy = rule.strategies[item.category].name
+                strategy = strategies[item.category].name
                 found.append(Found(where, item.category, item.severity, strategy, first, last))
         return sorted(found)
 
@@ -148,38 +147,39 @@ class _Redactor:
 
     __slots__ = ("_clean", "_engine", "_scan")
 
-    def __init__(self, engine: Engine, scan: Callable[[bytes], Sequence[int]]) -> None:
+    def __init__(self, engine: Engine, scan: Callable[[bytes], Hits]) -> None:
         self._engine = engine
         self._scan = scan
         self._clean: set[tuple[str, bytes]] = set()
 
     def __call__(self, record: Record) -> Keep:
         entry = record.entry
-        if not (entry.notes or entry.key or entry.headers):
-            hits = self._scan(record.raw)
-            return self._redact(record, hits, []) if hits else KEEP
-        notes = [note for note in entry.notes.items() if note not in self._clean and note[0] != NOTE]
-        parts = [record.raw, *_message.parts(entry), *[note for _, note in notes], b""]
-        if self._scan(b"\n".join(parts)):
-            return self._redact(record, self._scan(record.raw), notes)
+        notes: list[tuple[str, bytes]] = []
+        parts: list[bytes] = []
+        raw = record.raw
+        if entry.notes:
+            notes = [note for note in entry.notes.items() if note not in self._clean and note[0] != NOTE]
+        if entry.key or entry.headers:
+            parts = _message.parts(entry)
+        if notes or parts:
+            raw = b"\n".join([raw, *parts, *[note for _, note in notes], b""])
+        hits = self._scan(raw)
+        if hits:
+            return self._redact(record, hits, parts, notes)
         for note in notes:
             self._remember(note)
         return KEEP
 
-    def _redact(self, record: Record, hits: Sequence[int], notes: list[tuple[str, bytes]]) -> Keep:
-        """The verdict on a record in which something may be personal: in its data by `hits`, elsewhere if scanned."""
-        entry = record.entry
-        counts: Counts = Counter()
-        data: Data | UnsetType = UNSET
-        if hits:
-            tree = orjson.loads(record.raw)  # a copy of our own: the record's data may not be changed in place
-            if self._engine.redact(self._engine.leaves(tree), hits, counts)[0]:
-                data = tree
+    def _redact(self, record: Record, hits: Hits, parts: list[bytes], notes: list[tuple[str, bytes]]) -> Keep:
+        """The verdict on a record in which something may be personal, by `hits`."""
+        counts: Counts = {}
+        tree = orjson.loads(record.raw)  # a copy of our own: the record's data may not be changed in place
+        data = tree if self._engine.redact(self._engine.leaves(tree), hits, counts) else UNSET
         written = {name: new for name, note in notes if (new := self._note(name, note, counts)) is not UNSET}
         key: bytes | UnsetType | None = UNSET
         headers: Headers | UnsetType = UNSET
-        if (parts := _message.parts(entry)) and (hits := self._scan(b"\n".join([b"", *parts, b""]))):
-            key, headers = _message.redact(self._engine, entry, hits, counts)
+        if parts and (hits := self._scan(b"\n".join([b"", *parts, b""]))):
+            key, headers = _message.redact(self._engine, record.entry, hits, counts)
         if not counts:
             return KEEP
         return Keep(data=data, notes={**written, NOTE: _merge(record.note(NOTE), counts)}, key=key, headers=headers)
@@ -188,11 +188,11 @@ class _Redactor:
         """What an earlier stage noted, redacted; unset where it stays."""
         hits = self._scan(b"\n" + note + b"\n")
         if hits:
-            before = counts.total()
+            before = sum(counts.values())
             tree = {name: orjson.loads(note)}
-            if self._engine.redact(self._engine.note_leaves(tree, name), hits, counts)[0]:
+            if self._engine.redact(self._engine.note_leaves(tree, name), hits, counts):
                 return tree[name]
-            if counts.total() != before:
+            if sum(counts.values()) != before:
                 return UNSET
         self._remember((name, note))
         return UNSET
@@ -208,9 +208,8 @@ def _merge(before: list[dict[str, Any]] | None, counts: Counts) -> list[dict[str
     """What this and earlier stages of the kind did; what is kept is found by each of them, and counts once."""
     for item in before or ():
         key = (item["field"], item["category"], item["strategy"])
-        counts[key] = (
-            max(counts[key], item["count"]) if item["strategy"] == _policy.KEEP else counts[key] + item["count"]
-        )
+        now = counts.get(key, 0)
+        counts[key] = max(now, item["count"]) if item["strategy"] == _policy.KEEP else now + item["count"]
     return [
         {"category": category, "field": field, "strategy": strategy, "count": count}
         for (field, category, strategy), count in sorted(counts.items())
@@ -241,7 +240,7 @@ def _compile(
     return _policy.compile_policy(policy, config.fields, recognizers, _policy.maker(secret))
 
 
-def _scanner(engine: Engine, config: Config) -> Callable[[bytes], Sequence[int]]:
+def _scanner(engine: Engine, config: Config) -> Callable[[bytes], Hits]:
     """The prefilter: numbers of the exact patterns to try, beyond them those that only say that a field is there."""
     patterns = [pattern for item in engine.recognizers for pattern in item.candidates]
     if len(patterns) != len(engine.patterns):
@@ -251,7 +250,7 @@ def _scanner(engine: Engine, config: Config) -> Callable[[bytes], Sequence[int]]
     scan = _prefilter.prefilter(tuple(patterns))
     everything = range(len(patterns))
 
-    def hits(data: bytes) -> Sequence[int]:
+    def hits(data: bytes) -> Hits:
         # an escape such as \u0001 ends in what may look like a digit of a number that follows
         return everything if b"\\u" in data else scan(data)
 

@@ -148,6 +148,7 @@ class Hop:
         self._healing: dict[int, _Healing] = {}
         self._writers: dict[int, FrameWriter] = {}
         self._seen: dict[int, float] = {}
+        self._busy = False
         self._failure: asyncio.Future[None] | None = None
         self.joined = asyncio.Event()
 
@@ -281,7 +282,12 @@ class Hop:
             await self._heal(partition, place, event.message.tp)
         else:
             self._healing.pop(partition, None)
-            if await self._work(partition, place, admitted, offset):
+            self._busy = True
+            try:
+                done = await self._work(partition, place, admitted, offset)
+            finally:
+                self._busy = False
+            if done:
                 await stream.ack(event)
 
     async def _work(self, partition: int, place: Place | None, frame: Frame, offset: int) -> bool:
@@ -388,7 +394,9 @@ class Hop:
                 tp = TP(self._agent.source, partition)
                 lag = self._lag(tp, place)
                 metrics.LAG.labels(*self._labels, str(partition)).set(lag)
-                if lag and now - self._seen[partition] > 2 * HEAL_EVERY_SECONDS:
+                if self._busy:  # frames wait behind one that takes long, or that waits for a server: that is no hole
+                    self._seen[partition] = now
+                elif lag and now - self._seen[partition] > 2 * HEAL_EVERY_SECONDS:
                     self._seen[partition] = now
                     await self._heal(partition, place, tp)
             if now - purged > PURGE_EVERY_SECONDS:

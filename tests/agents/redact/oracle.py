@@ -9,14 +9,14 @@ from typing import Any
 
 import orjson
 
-from penstock.agents.redact import _engine, _recognizer
+from penstock.agents.redact import _recognizer, _spans
 
 REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL")
 Span = tuple[int, int, str]
 
 
 def recognizers() -> list[_recognizer.Recognizer]:
-    return [_recognizer.load(name, None, REGIONS) for name in _engine.in_order(_recognizer.RECOGNIZERS.modules)]
+    return [_recognizer.load(name, None, REGIONS) for name in _spans.in_order(_recognizer.RECOGNIZERS.modules)]
 
 
 def spans(text: str, name: str | None, known: list[_recognizer.Recognizer]) -> list[Span]:

@@ -90,7 +90,7 @@ def test_the_candidate_sees_the_names_of_fields(name: str, scan: Any) -> None:
     for word in RECOGNIZERS.load(name).FIELD_NAMES:
         camel = re.sub("_(.)", lambda match: match[1].upper(), word)
         fields = [word, camel, word.upper(), word.replace("_", " ")]
-        fields += [f"home_{word}", f"{word}s", f"{word}_2", f"a\n{word}"]
+        fields += [f"home_{word}", f"{word}s", f"{word}s".upper(), f"{word}_2", f"a\n{word}"]
         for field in fields:
             assert item.names_field(field), field
             assert scan((item.name_candidate,))(orjson.dumps({field: 1})) == [0], field

@@ -1,0 +1,55 @@
+"""Spans of one text, and how those that overlap are settled.
+
+Matches of one text that overlap: the longest has it, among equals the category that stands first in `PRECEDENCE`
+(then in the alphabet); what it leaves of another is hidden as a match of that other category, so that strategies also
+get parts of what a recognizer found.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+PRECEDENCE: Final = ("iban", "credit_card", "email", "ssn", "ip", "phone")
+
+Span: TypeAlias = tuple[int, int, int]
+"""First character, the one behind the last, number of the recognizer."""
+
+
+def in_order(categories: Iterable[str]) -> list[str]:
+    """Categories, the one that wins first."""
+    rank = {category: number for number, category in enumerate(PRECEDENCE)}
+    return sorted(categories, key=lambda category: (rank.get(category, len(rank)), category))
+
+
+def settle(spans: list[Span]) -> list[Span]:
+    """Of spans in ascending order those without overlaps, in that order; see the head of this module."""
+    if len(spans) == 1 or all(before[1] <= behind[0] for before, behind in pairwise(spans)):
+        return spans
+    settled: list[Span] = []
+    for span in sorted(spans, key=_rank):
+        for piece in _left(span, settled):
+            insort(settled, piece)
+    return settled
+
+
+def _rank(span: Span) -> tuple[int, int, int]:
+    return span[0] - span[1], span[2], span[0]
+
+
+def _left(span: Span, settled: list[Span]) -> list[Span]:
+    """What is left of `span` where it does not overlap with what is settled."""
+    first, last, one = span
+    at = bisect_left(settled, (first, first, 0))
+    if at and settled[at - 1][1] > first:
+        at -= 1
+    pieces = []
+    while at < len(settled) and settled[at][0] < last and first < last:
+        begin, end, _ = settled[at]
+        if first < begin:
+            pieces.append((first, begin, one))
+        first = end
+        at += 1
+    if first < last:
+        pieces.append((first, last, one))
+    return pieces
