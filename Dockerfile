@@ -17,7 +17,7 @@ COPY broker ./broker
 COPY services ./services
 COPY api ./api
 COPY cli ./cli
-RUN pip install --no-cache-dir --no-deps --no-build-isolation .
+RUN pip install --no-cache-dir --no-deps .
 
 USER penstock
 ENV PENSTOCK_HOME=/var/lib/penstock METRICS_HOST=0.0.0.0 METRICS_PORT=9102

@@ -13,11 +13,11 @@ help: ## print this list
 
 setup: $(VENV)/.ready ## make .venv with the pinned packages
 
-$(VENV)/.ready: requirements.lock pyproject.toml setup.py
+$(VENV)/.ready: requirements-dev.lock pyproject.toml setup.py
 	@test -n "$(PYTHON)" || { echo "penstock needs Python 3.11, 3.12 or 3.13 on the path"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "penstock needs Python 3.11 to 3.13, this is " + sys.version.split()[0])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -57,7 +57,8 @@ docs: setup ## generate the reference pages from the code
 
 lock: setup ## pin the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --extra dev --extra s3 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --extra s3 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url -c requirements.lock --extra dev --extra s3 pyproject.toml -o requirements-dev.lock
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .mypy .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

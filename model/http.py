@@ -20,6 +20,7 @@ import asyncio
 import logging
 import random
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -123,6 +124,10 @@ class _Failure(NamedTuple):
     retry_after: float | None = None
 
 
+LIVE: "weakref.WeakSet[ServiceClient]" = weakref.WeakSet()
+"""The clients of this process, for whoever tells of their breakers."""
+
+
 class ServiceClient:
     """A client of one HTTP service.
 
@@ -165,6 +170,7 @@ class ServiceClient:
         parsed = _parse(url, variable)
         # messages quote the address, so it must not carry a password
         self.address = str(parsed.copy_with(userinfo=b"")).rstrip("/")
+        LIVE.add(self)
         self.name = name
         self.variable = variable
         self.timeout = timeout

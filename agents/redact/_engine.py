@@ -95,10 +95,7 @@ class Engine:
         changed = bool(renamed)
         for number, text, spans in self.find(leaves, hits):
             rule = leaves.rules.get(number, leaves.base)
-            said: list[tuple[str, str]] = []
-            new: str | None = self._replaced(text, spans, rule, said)
-            if said:
-                _count(counts, leaves.path(number, renamed), said)
+            new: str | None = self._replaced(text, spans, rule, leaves.path(number, renamed), counts)
             if new != text:
                 first, last, one = spans[0]
                 if null and last - first == len(text) and rule.strategies[self._categories[one]].null:
@@ -181,8 +178,8 @@ class Engine:
         tried: dict[tuple[int, str], int] = {}
         for field in leaves.names:
             holder, name = leaves.place(field)
-            said: list[tuple[str, str]] = []
-            unique = new = self._replaced(name, self.in_text(name), self.policy.base, said)
+            said: Counts = {}
+            unique = new = self._replaced(name, self.in_text(name), self.policy.base, "", said)
             names = taken.get(id(holder)) or taken.setdefault(id(holder), set(holder))
             number = tried.get((id(holder), new), 2)
             while unique in names and unique != name:  # two names must not become one, a value would be lost
@@ -191,12 +188,12 @@ class Engine:
             if unique != name:
                 renamed[field] = unique
                 names.add(unique)
-            if said:
-                _count(counts, leaves.path(field, renamed), said)
+            for (_, category, strategy), count in said.items():
+                _count(counts, (leaves.path(field, renamed), category, strategy), count)
         return renamed
 
-    def _replaced(self, text: str, spans: list[Span], rule: Rule, said: list[tuple[str, str]]) -> str:
-        """`text` with its spans replaced; what was done is added to `said`."""
+    def _replaced(self, text: str, spans: list[Span], rule: Rule, where: str, counts: Counts) -> str:
+        """`text`, which stands at `where`, with its spans replaced."""
         pieces: list[str] = []
         behind = 0
         for first, last, one in spans:
@@ -206,7 +203,8 @@ class Engine:
             new = strategy.replace(old)
             # what is general already (a network's address) is no find
             if new != old or strategy.name == KEEP:
-                said.append((category, strategy.name))
+                key = where, category, strategy.name
+                counts[key] = counts.get(key, 0) + 1
             pieces += (text[behind:first], new)
             behind = last
         pieces.append(text[behind:])
@@ -221,10 +219,8 @@ def _remember(known: dict[Any, Any], new: dict[Any, Any]) -> None:
         known.update(new)
 
 
-def _count(counts: Counts, where: str, said: list[tuple[str, str]]) -> None:
-    for category, strategy in said:
-        key = where, category, strategy
-        counts[key] = counts.get(key, 0) + 1
+def _count(counts: Counts, key: tuple[str, str, str], matches: int = 1) -> None:
+    counts[key] = counts.get(key, 0) + matches
 
 
 def _rename(leaves: Leaves, renamed: Renamed) -> None:
@@ -242,10 +238,10 @@ def _rename(leaves: Leaves, renamed: Renamed) -> None:
 def _hide(leaves: Leaves, number: int, strategy: Strategy, renamed: Renamed, counts: Counts, null: bool) -> bool:
     """Hide a value whatever it is; of a container, each leaf, unless it becomes null as a whole."""
     top, name = leaves.place(number)
-    where, said = leaves.path(number, renamed), [(WHOLE_FIELD, strategy.name)]
+    key = leaves.path(number, renamed), WHOLE_FIELD, strategy.name
     if strategy.null and null:
         top[name] = None
-        _count(counts, where, said)
+        _count(counts, key)
         return True
     changed = False
     stack: list[tuple[Any, Any]] = [(top, name)]
@@ -261,6 +257,6 @@ def _hide(leaves: Leaves, number: int, strategy: Strategy, renamed: Renamed, cou
             new = strategy.replace(text)
             if new != text:
                 holder[at] = new
-                _count(counts, where, said)
+                _count(counts, key)
                 changed = True
     return changed

@@ -48,6 +48,14 @@ def country_code_length(number: str) -> int:
     return 1 if number[:1] in _CODES else 3 if number[:3] in _CODES else 0
 
 
+def country_code(between: str) -> str:
+    """A pattern for a country code, with the pattern `between` before each digit."""
+    behind: dict[str, list[str]] = {}
+    for first, *rest in sorted(_CODES):
+        behind.setdefault(first, []).append("".join(between + digit for digit in rest))
+    return "|".join(f"{between}{first}(?:{'|'.join(rests)})" for first, rests in behind.items())
+
+
 def international(number: str) -> bool:
     """Whether `number`, digits from the country code on, is in the plan of its country (``0`` after the code aside)."""
     length = country_code_length(number)

@@ -75,14 +75,14 @@ class Leaves:
 
     def path(self, number: int, renamed: Renamed) -> str:
         """The dotted path of a value, with the new names of fields whose name was personal."""
-        parts = []
+        parts: list[str] = []
         while number:
             at = bisect_right(self._firsts, number) - 1
             parts.append(renamed.get(number) or str(self._keys[at][number - self._firsts[at]]))
             number = self._numbers[at]
         if self._prefix:
             parts.append(self._prefix)
-        return ".".join(reversed(parts))
+        return ".".join(parts[::-1]) if len(parts) > 1 else parts[0]
 
 
 def walk(tree: Holder, policy: Policy, shapes: Shapes, learn: Learn, prefix: str = "") -> Leaves:

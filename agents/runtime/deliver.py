@@ -152,6 +152,7 @@ class Deliver:
                 for half in self._halves(run):
                     await self._deliver(half)
             return
+        metrics.RECORDS_IN.labels(*self._labels).inc(len(run.entries))
         metrics.RECORDS_OUT.labels(*self._labels).inc(sum(isinstance(entry, Kept) for entry in run.entries))
         metrics.NEXT.labels(*self._labels, str(self._partition)).set(run.place.next)
 

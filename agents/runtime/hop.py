@@ -22,9 +22,9 @@ messages that are fetched again after a seek); faust-streaming is pinned exactly
 
 import asyncio
 import contextlib
+import re
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -58,6 +58,9 @@ HEAL_EVERY_SECONDS = 3.0
 HEAL_FOR_SECONDS = 60.0
 PURGE_EVERY_SECONDS = 30.0
 STUCK_SECONDS = 90.0  # Faust's recovery is known to wait for ever now and then (faust#432, #596)
+
+
+_CATEGORY = re.compile(rb'"category":"([^"\\]*)"')
 
 
 @dataclass(slots=True)
@@ -130,7 +133,6 @@ class Hop:
         payloads: Payloads,
         lease: Lease,
         folder: Path,
-        on_failed_record: Callable[[Aside], None] = lambda aside: None,
     ) -> None:
         self._cluster = cluster
         self._plan = plan
@@ -141,7 +143,6 @@ class Hop:
         self._payloads = payloads
         self._lease = lease
         self._folder = folder
-        self._on_failed_record = on_failed_record
         self._labels = (plan.pipeline.name, agent.name)
         self._log = logger().bind(pipeline=plan.pipeline.name, agent=agent.name)
         self._places: dict[int, Place | None] = {}
@@ -298,6 +299,7 @@ class Hop:
             self._attempts.begin(partition, piece.epoch, piece.first, piece.last)
             reached = await self._do(partition, place, piece, offset, poisonous)
             if reached is None:
+                self._attempts.end(partition, piece.first - 1)  # given up, not died of
                 return False
             self._attempts.end(partition, piece.last)
             if piece.last == frame.last:
@@ -430,8 +432,16 @@ class Hop:
             for outcome, number in count.outcomes.items():
                 verdict, _, reason = outcome.partition(":")
                 metrics.VERDICTS.labels(*self._labels, stage, verdict, reason).inc(number)
-        for aside in result.aside:
-            self._on_failed_record(aside)
+        for category, number in _categories(result).items():
+            metrics.PII.labels(self._labels[0], category).inc(number)
+
+
+def _categories(result: Result) -> Counter[str]:
+    """In how many fields each category of PII was found, if `redact` was at work here."""
+    if not any(stage.startswith("redact") for stage in result.counts):
+        return Counter()
+    notes = b"".join(entry.notes.get("pii", b"") for entry in result.entries if isinstance(entry, Kept))
+    return Counter(category.decode() for category in _CATEGORY.findall(notes))
 
 
 def _upto(frame: Frame, last: int) -> Frame:

@@ -15,9 +15,12 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from penstock.agents.runtime.metrics import REGISTRY
+from penstock.agents.runtime.metrics import BREAKER, REGISTRY
 from penstock.agents.runtime.worker import Worker
 from penstock.model.errors import ConfigurationError
+from penstock.model.http import LIVE
+
+_BREAKER_STATES = {"closed": 0, "half-open": 1, "open": 2}
 
 
 def create_app(worker: Worker) -> FastAPI:
@@ -26,6 +29,8 @@ def create_app(worker: Worker) -> FastAPI:
 
     @app.get("/metrics")
     async def metrics() -> Response:
+        for client in LIVE:
+            BREAKER.labels(client.name).set(_BREAKER_STATES[client.state])
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/health")

@@ -31,7 +31,7 @@ VERDICTS = _counter(
     "verdict",
     "reason",
 )
-PII = _counter("penstock_pii_total", "PII found, by category.", "pipeline", "category")
+PII = _counter("penstock_pii_total", "Fields in which PII was found, by category.", "pipeline", "category")
 STAGE_SECONDS = _counter("penstock_stage_seconds_total", "Time spent in a stage.", "pipeline", "agent", "stage")
 FRAME_RECORDS = Histogram(
     "penstock_frame_records",

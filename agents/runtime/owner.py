@@ -140,6 +140,9 @@ class Owner:
         for tp, owned in list(self.owned.items()):
             if not owned.busy and owned.queue.empty() and not owned.paused:
                 position = await self.consumer.position(tp)
+                metrics.LAG.labels(*self._labels, str(tp.partition)).set(
+                    max(0, (self.consumer.highwater(tp) or position) - position)
+                )
                 if tp in self.owned and not owned.busy and owned.queue.empty():
                     await owned.handler.skipped(position)
 

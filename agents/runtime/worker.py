@@ -21,7 +21,7 @@ import httpx
 from aiokafka import AIOKafkaProducer
 
 from penstock.agents import registry
-from penstock.agents.chain import Aside, Chain
+from penstock.agents.chain import Chain
 from penstock.agents.runtime import metrics
 from penstock.agents.runtime.cluster import Cluster
 from penstock.agents.runtime.deadletter import DeadLetters
@@ -62,8 +62,6 @@ class Worker:
         Where state is kept; each worker on a machine takes a folder of its own below it.
     agents, sinks : list of str
         Names of what runs here (see `Plan.select`).
-    on_failed_record : callable
-        Told of each record set aside.
     """
 
     cluster: Cluster
@@ -72,7 +70,6 @@ class Worker:
     home: Path
     agents: list[str]
     sinks: list[str]
-    on_failed_record: Callable[[Aside], None] = lambda aside: None
     owners: dict[str, Owner] = field(default_factory=dict, init=False)
     hops: dict[str, Hop] = field(default_factory=dict, init=False)
     lease: Lease = field(default_factory=Lease, init=False)
@@ -208,9 +205,8 @@ class Worker:
             chain = Chain(stages, self.resources)
             async with self._clients() as (producer, letters):
                 hop = self.hops[agent.name] = Hop(
-                    self.cluster, self.plan, agent, chain, producer, letters, self._payloads, self.lease, folder,
-                    self.on_failed_record,
-                )  # fmt: skip
+                    self.cluster, self.plan, agent, chain, producer, letters, self._payloads, self.lease, folder
+                )
                 await hop.run(stop)
 
         return run

@@ -10,6 +10,7 @@ as ``phone`` or ``call``, or in a field of such a name. Dates, times, addresses 
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from penstock.agents.redact import _numbering
@@ -48,10 +49,16 @@ _GAPS: Final = _GAP_BYTES + b"+"
 _CLEAR: Final = rb"(?:[^0-9A-Za-z_.:/-]|[^0-9][.:/-]|\\[bfnrt])"
 
 
-def _shapes() -> str:
-    return "|".join(
-        f"[0-9]{{{first - 1}}}" + "".join(f"{_GAP}[0-9]{{{length}}}" for length in others) for first, *others in _SHAPES
-    )
+def _shapes(shapes: Iterable[tuple[int, ...]], taken: int = 0) -> str:
+    """A pattern for any of `shapes`, of whose first group `taken` digits stand before; what is common comes once."""
+    rests: dict[int, list[tuple[int, ...]]] = {}
+    for first, *rest in shapes:
+        rests.setdefault(first, []).append(tuple(rest))
+    groups = [
+        f"[0-9]{{{first - taken}}}" + (f"{_GAP}(?:{_shapes(rest)})" if any(rest) else "")
+        for first, rest in rests.items()
+    ]
+    return "|".join(groups)
 
 
 CANDIDATE: Final = (
@@ -80,7 +87,7 @@ EXACT: Final = (
     re.compile(begins("0", *_BEHIND) + rf"0[1-9][0-9]{{0,2}}{_GAP}\(?[0-9](?:{_LOOSE}[0-9]){{4,14}}{_END}"),
     re.compile(begins("0", *_BEHIND) + rf"(?=[0-9]{{1,6}}[^0-9])[1-9](?:{_LOOSE}[0-9]){{7,10}}{_END}"),
     re.compile(rf"\((?<![A-Za-z_+]\()0[1-9](?:{_LOOSE}[0-9]){{7,10}}{_END}"),
-    re.compile(begins("[1-9]", *_BEHIND) + f"(?:{_shapes()}){_END}"),
+    re.compile(begins("[1-9]", *_BEHIND) + f"(?:{_shapes(_SHAPES, taken=1)}){_END}"),
     re.compile(
         rf"\((?<![A-Za-z_+]\()[1-9][0-9]{{1,3}}\)[{BLANKS}{DASHES}./]{{0,3}}[0-9]{{3,5}}(?:{_GAP})?[0-9]{{3,4}}{_END}"
     ),
@@ -114,8 +121,7 @@ _NO_NUMBER: Final = re.compile(
     r"|[1-9][0-9]{2}\.[0-9]{3}\.[0-9]{3}\Z"  # 612.345.678, a number with its thousands marked
 )
 _TRUNK_IN_BRACKETS: Final = "(0)"
-_DIALLED: Final = re.compile(r"\s*(?:\+|00)")
-_ONE_DIGIT: Final = re.compile("[0-9]")
+_DIALLED: Final = re.compile(rf"\s*(?:\+|00)(?:{_numbering.country_code(between='[^0-9]*')})?")
 
 
 def validate(text: str, regions: tuple[str, ...] = DEFAULT_REGIONS) -> bool:
@@ -147,10 +153,7 @@ def mask(text: str) -> str:
     start = _DIALLED.match(text)
     if start is None:
         return stars(text, keep=2)
-    cut = start.end()
-    for _ in range(_numbering.country_code_length(digits(text[cut:]))):
-        cut = _ONE_DIGIT.search(text, cut).end()  # type: ignore[union-attr]
-    return text[:cut] + stars(text[cut:], keep=2)
+    return start[0] + stars(text[start.end() :], keep=2)
 
 
 EXAMPLES: Final = {
