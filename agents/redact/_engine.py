@@ -6,11 +6,12 @@ from one value into the next. A value that its field's name vouches for is one m
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, Final, TypeAlias
 
 import orjson
 
-from penstock.agents.redact._policy import KEEP, WHOLE_FIELD, Policy, Rule
+from penstock.agents.redact._policy import KEEP, WHOLE_FIELD, Policy, Strategies
 from penstock.agents.redact._recognizer import Recognizer
 from penstock.agents.redact._spans import Span, settle
 from penstock.agents.redact._strategy import Strategy
@@ -23,8 +24,10 @@ Hits: TypeAlias = Sequence[int]
 
 _BETWEEN: Final = "\0"  # no pattern takes a control character, or tells one from another
 _OTHER_CONTROL: Final = "\1"
+# what is remembered, at most: names or shapes, fields of a shape, characters of a name
 _KNOWN: Final = 4096
 _SHAPE_FIELDS: Final = 64
+_NAME_LENGTH: Final = 128
 
 
 class Engine:
@@ -48,6 +51,8 @@ class Engine:
         self.policy = policy
         self.patterns = [(one, number) for one, item in enumerate(recognizers) for number in range(len(item.exact))]
         self.all_hits = range(len(self.patterns))
+        self._begins = list(accumulate((len(item.exact) for item in recognizers), initial=0))
+        self._matches = [recognizers[one].exact[number].match for one, number in self.patterns]
         self._categories = [item.category for item in recognizers]
         # names of fields are few and come again: they are remembered, personal ones aside
         self._names: dict[str, tuple[int, ...]] = {}
@@ -94,13 +99,13 @@ class Engine:
         renamed = self._new_names(leaves, counts) if leaves.names else {}
         changed = bool(renamed)
         for number, text, spans in self.find(leaves, hits):
-            rule = leaves.rules.get(number, leaves.base)
-            new: str | None = self._replaced(text, spans, rule, leaves.path(number, renamed), counts)
+            holder, key, where = leaves.place(number, renamed)
+            strategies = leaves.rules.get(number, leaves.base).strategies
+            new: str | None = self._replaced(text, spans, strategies, where, counts)
             if new != text:
                 first, last, one = spans[0]
-                if null and last - first == len(text) and rule.strategies[self._categories[one]].null:
+                if null and last - first == len(text) and strategies[self._categories[one]].null:
                     new = None
-                holder, key = leaves.place(number)
                 holder[key] = new
                 changed = True
         for number, strategy in leaves.whole:
@@ -112,9 +117,9 @@ class Engine:
     def _owner(self, text: str, one: int, hits: Hits) -> int:
         """Whose a whole text is that recognizer `one` takes: its own, unless one of higher precedence takes it too."""
         for hit in hits:
-            if hit < len(self.patterns):
+            if hit < self._begins[one] and self._matches[hit](text):
                 other, pattern = self.patterns[hit]
-                if other < one and self.recognizers[other].takes(pattern, text):
+                if self.recognizers[other].takes(pattern, text):
                     one = other
         return one
 
@@ -123,35 +128,27 @@ class Engine:
         text = _BETWEEN.join(texts)
         if text.count(_BETWEEN) >= len(texts):
             text = _BETWEEN.join([item.replace(_BETWEEN, _OTHER_CONTROL) for item in texts])
-        last = len(self.patterns)
-        spans = [span for hit in hits if hit < last for span in self._spans(hit, text)]
+        spans: list[Span] = []
+        for hit in hits:
+            if hit < len(self.patterns):
+                one, pattern = self.patterns[hit]
+                item = self.recognizers[one]
+                pairs = _anchored(item, pattern, text) if item.anchor else item.spans(pattern, text)
+                for first, last in pairs:
+                    spans.append((first, last, one))
         spans.sort()
         found: list[tuple[int, list[Span]]] = []
         number = begin = at = 0
-        for first, behind, one in spans:
+        for first, last, one in spans:
             passed = text.count(_BETWEEN, at, first)
             if passed:
                 number += passed
                 begin = text.rfind(_BETWEEN, at, first) + 1
             if passed or not found:
-                found.append((number, []))
-            found[-1][1].append((first - begin, behind - begin, one))
+                found.append((number, inside := []))
+            inside.append((first - begin, last - begin, one))
             at = first
-        return [(number, settle(spans)) for number, spans in found]
-
-    def _spans(self, hit: int, text: str) -> list[Span]:
-        one, number = self.patterns[hit]
-        recognizer = self.recognizers[one]
-        if not recognizer.anchor:
-            return [(first, last, one) for first, last in recognizer.spans(number, text)]
-        found: list[Span] = []
-        at = text.find(recognizer.anchor)
-        while at >= 0:  # only the texts that have the anchor
-            left, right = text.rfind(_BETWEEN, 0, at) + 1, text.find(_BETWEEN, at)
-            right = len(text) if right < 0 else right
-            found += [(first, last, one) for first, last in recognizer.spans(number, text, left, right)]
-            at = text.find(recognizer.anchor, right)
-        return found
+        return [(number, settle(inside)) for number, inside in found]
 
     def _learn(self, keys: tuple[str, ...]) -> Shape:
         """See `_walk.Learn`."""
@@ -167,8 +164,9 @@ class Engine:
         calls = [(place, called.get(name) or self._names.get(name, ())) for place, name in enumerate(keys)]
         places = tuple(place for place, name in enumerate(keys) if name in personal)
         shape = tuple((place, recognizers) for place, recognizers in calls if recognizers), places
-        _remember(self._names, {name: found for name, found in called.items() if name not in personal})
-        if not personal and len(keys) <= _SHAPE_FIELDS:
+        kept = {name for name in fresh if name not in personal and len(name) <= _NAME_LENGTH}
+        _remember(self._names, {name: called[name] for name in kept})
+        if len(keys) <= _SHAPE_FIELDS and all(name in self._names for name in keys):
             _remember(self._shapes, {keys: shape})
         return shape
 
@@ -177,9 +175,9 @@ class Engine:
         taken: dict[int, set[str]] = {}
         tried: dict[tuple[int, str], int] = {}
         for field in leaves.names:
-            holder, name = leaves.place(field)
+            holder, name, _ = leaves.place(field, renamed)
             said: Counts = {}
-            unique = new = self._replaced(name, self.in_text(name), self.policy.base, "", said)
+            unique = new = self._replaced(name, self.in_text(name), self.policy.base.strategies, "", said)
             names = taken.get(id(holder)) or taken.setdefault(id(holder), set(holder))
             number = tried.get((id(holder), new), 2)
             while unique in names and unique != name:  # two names must not become one, a value would be lost
@@ -188,27 +186,46 @@ class Engine:
             if unique != name:
                 renamed[field] = unique
                 names.add(unique)
-            for (_, category, strategy), count in said.items():
-                _count(counts, (leaves.path(field, renamed), category, strategy), count)
+            where = leaves.place(field, renamed)[2]
+            for (_, category, strategy), matches in said.items():
+                _count(counts, (where, category, strategy), matches)
         return renamed
 
-    def _replaced(self, text: str, spans: list[Span], rule: Rule, where: str, counts: Counts) -> str:
+    def _replaced(self, text: str, spans: list[Span], strategies: Strategies, where: str, counts: Counts) -> str:
         """`text`, which stands at `where`, with its spans replaced."""
+        first, last, one = spans[0]
+        if last - first == len(text):
+            return self._stand_in(text, one, strategies, where, counts)
         pieces: list[str] = []
         behind = 0
         for first, last, one in spans:
-            category = self._categories[one]
-            strategy = rule.strategies[category]
-            old = text[first:last]
-            new = strategy.replace(old)
-            # what is general already (a network's address) is no find
-            if new != old or strategy.name == KEEP:
-                key = where, category, strategy.name
-                counts[key] = counts.get(key, 0) + 1
+            new = self._stand_in(text[first:last], one, strategies, where, counts)
             pieces += (text[behind:first], new)
             behind = last
         pieces.append(text[behind:])
         return "".join(pieces)
+
+    def _stand_in(self, match: str, one: int, strategies: Strategies, where: str, counts: Counts) -> str:
+        """What stands for a match of recognizer `one`."""
+        category = self._categories[one]
+        strategy = strategies[category]
+        new = strategy.replace(match)
+        # what is general already (a network's address) is no find
+        if new != match or strategy.name == KEEP:
+            _count(counts, (where, category, strategy.name))
+        return new
+
+
+def _anchored(recognizer: Recognizer, number: int, text: str) -> list[tuple[int, int]]:
+    """What pattern `number` finds, tried only on those of the texts in `text` that have the recognizer's anchor."""
+    found: list[tuple[int, int]] = []
+    at = text.find(recognizer.anchor)
+    while at >= 0:
+        left, right = text.rfind(_BETWEEN, 0, at) + 1, text.find(_BETWEEN, at)
+        right = len(text) if right < 0 else right
+        found += recognizer.spans(number, text, left, right)
+        at = text.find(recognizer.anchor, right)
+    return found
 
 
 def _remember(known: dict[Any, Any], new: dict[Any, Any]) -> None:
@@ -227,7 +244,7 @@ def _rename(leaves: Leaves, renamed: Renamed) -> None:
     """Give fields their new names, where they stand."""
     changes: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
     for number, new in renamed.items():
-        holder, name = leaves.place(number)
+        holder, name, _ = leaves.place(number, renamed)
         changes.setdefault(id(holder), (holder, {}))[1][name] = new
     for holder, names in changes.values():
         items = [(names.get(name, name), value) for name, value in holder.items()]
@@ -237,8 +254,8 @@ def _rename(leaves: Leaves, renamed: Renamed) -> None:
 
 def _hide(leaves: Leaves, number: int, strategy: Strategy, renamed: Renamed, counts: Counts, null: bool) -> bool:
     """Hide a value whatever it is; of a container, each leaf, unless it becomes null as a whole."""
-    top, name = leaves.place(number)
-    key = leaves.path(number, renamed), WHOLE_FIELD, strategy.name
+    top, name, where = leaves.place(number, renamed)
+    key = where, WHOLE_FIELD, strategy.name
     if strategy.null and null:
         top[name] = None
         _count(counts, key)

@@ -51,8 +51,8 @@ def country_code_length(number: str) -> int:
 def country_code(between: str) -> str:
     """A pattern for a country code, with the pattern `between` before each digit."""
     behind: dict[str, list[str]] = {}
-    for first, *rest in sorted(_CODES):
-        behind.setdefault(first, []).append("".join(between + digit for digit in rest))
+    for code in sorted(_CODES):
+        behind.setdefault(code[0], []).append("".join(between + digit for digit in code[1:]))
     return "|".join(f"{between}{first}(?:{'|'.join(rests)})" for first, rests in behind.items())
 
 

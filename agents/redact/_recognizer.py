@@ -6,7 +6,8 @@ A recognizer is a file ``recognizers/<category>.py`` (or an entry point in the g
 `CATEGORY`     the name of the file
 `SEVERITY`     ``low``, ``medium``, ``high`` or ``critical``
 `EXACT`        compiled patterns; what they match (group 1 if there is one) goes to `validate`. They never take a
-               quote, a backslash or a control character, and are linear in the length of the text
+               quote, a backslash or a control character, nor NUL on the way to it (which parts the values of a
+               record from each other), and are linear in the length of the text
 `CANDIDATE`    for each of them a pattern over the bytes of JSON that Hyperscan and `re` both know, which finds
                whatever it finds, and more if need be; it may look one character to either side, see `_text`
 `validate`     whether a matched text is of the category
@@ -126,7 +127,7 @@ def load(category: str, names: Sequence[str] | None, regions: tuple[str, ...]) -
         anchor=getattr(module, "ANCHOR", ""),
         shortens=getattr(module, "SHORTENS", False),
         names=re.compile(f"(?ai)(?:\\A|[^a-z])(?:{'|'.join(patterns)}){_NAME_END}\\Z") if patterns else None,
-        name_candidate=f"(?i:(?:{'|'.join(patterns)}){_NAME_END_BYTES})\":".encode() if patterns else b"",
+        name_candidate=f'(?i:(?:{"|".join(patterns)}){_NAME_END_BYTES})":'.encode() if patterns else b"",
         value=getattr(module, "FIELD_VALUE", None),
         canonical=_local(module, "canonical", regions) if hasattr(module, "canonical") else str,
         mask=getattr(module, "mask", None),

@@ -4,7 +4,7 @@ Every value in the tree has a number: the tree itself 0, then, container by cont
 stands is told from its number, and so costs nothing for the values in which nothing is found.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -12,6 +12,8 @@ from penstock.agents.redact._policy import Policy, Rule
 from penstock.agents.redact._strategy import Strategy
 
 Holder: TypeAlias = dict[str, Any] | list[Any]
+Container: TypeAlias = tuple[int, Any, Sequence[Any], int]
+"""The number of the first value in it, itself, its keys or indexes, its own number."""
 Shape: TypeAlias = tuple[tuple[tuple[int, tuple[int, ...]], ...], tuple[int, ...]]
 """What the names of an object's fields say: (place of a field, recognizers that its name calls for) of those that do,
 and the places of the fields whose name itself is personal."""
@@ -45,49 +47,37 @@ class Leaves:
         Number -> what the policy says there, where that is not `base`.
     """
 
-    __slots__ = ("_firsts", "_holders", "_keys", "_numbers", "_prefix", "base", "named", "names", "rules", "texts", "whole")
+    __slots__ = ("_containers", "_prefix", "base", "named", "names", "rules", "texts", "whole")
 
-    def __init__(self, base: Rule, prefix: str) -> None:
+    def __init__(self, base: Rule, containers: list[Container], prefix: str) -> None:
         self.texts: list[str] = []
         self.named: dict[int, tuple[int, ...]] = {}
         self.names: list[int] = []
         self.whole: list[tuple[int, Strategy]] = []
         self.rules: dict[int, Rule] = {}
         self.base = base
+        self._containers = containers
         self._prefix = prefix
-        # by container: the number of the first value in it, itself, its keys or indexes, its own number
-        self._firsts: list[int] = []
-        self._holders: list[Any] = []
-        self._keys: list[Sequence[Any]] = []
-        self._numbers: list[int] = []
 
-    def add(self, holder: Holder, number: int, keys: Sequence[Any], first: int) -> None:
-        """Note that `holder` is value `number`, and that what it holds under `keys` is numbered from `first` on."""
-        self._firsts.append(first)
-        self._holders.append(holder)
-        self._keys.append(keys)
-        self._numbers.append(number)
-
-    def place(self, number: int) -> tuple[Any, Any]:
-        """The container of a value, and its key or index there."""
-        at = bisect_right(self._firsts, number) - 1
-        return self._holders[at], self._keys[at][number - self._firsts[at]]
-
-    def path(self, number: int, renamed: Renamed) -> str:
-        """The dotted path of a value, with the new names of fields whose name was personal."""
-        parts: list[str] = []
-        while number:
-            at = bisect_right(self._firsts, number) - 1
-            parts.append(renamed.get(number) or str(self._keys[at][number - self._firsts[at]]))
-            number = self._numbers[at]
+    def place(self, number: int, renamed: Renamed) -> tuple[Any, Any, str]:
+        """Where a value stands: its container, its key or index there, and its dotted path by the new names."""
+        containers = self._containers
+        first, holder, keys, outer = containers[bisect_left(containers, (number + 1,)) - 1]
+        key = keys[number - first]
+        parts = [renamed.get(number) or str(key)]
+        while outer:
+            first, _, keys, above = containers[bisect_left(containers, (outer + 1,)) - 1]
+            parts.append(renamed.get(outer) or str(keys[outer - first]))
+            outer = above
         if self._prefix:
             parts.append(self._prefix)
-        return ".".join(parts[::-1]) if len(parts) > 1 else parts[0]
+        return holder, key, ".".join(parts[::-1]) if len(parts) > 1 else parts[0]
 
 
 def walk(tree: Holder, policy: Policy, shapes: Shapes, learn: Learn, prefix: str = "") -> Leaves:
     """Collect the leaves of `tree`, whose path is `prefix`. Values under a rule that hides them whole are left out."""
-    leaves = Leaves(policy.base, prefix)
+    containers: list[Container] = []
+    leaves = Leaves(policy.base, containers, prefix)
     named = leaves.named
     ruled = bool(policy.names or policy.paths)
     values: list[Any] = [tree]
@@ -95,16 +85,18 @@ def walk(tree: Holder, policy: Policy, shapes: Shapes, learn: Learn, prefix: str
         kind = type(value)
         if kind is str:
             continue
+        first = len(values)
         if kind is dict:
-            first, keys = len(values), tuple(value)
-            calls, personal = shapes.get(keys) or learn(keys)
+            names = tuple(value)
+            containers.append((first, value, names, number))
+            calls, personal = shapes.get(names) or learn(names)
             for place, recognizers in calls:
                 named[first + place] = recognizers
             if personal:
                 leaves.names += [first + place for place in personal]
             values += value.values()
         elif kind is list:
-            first, keys = len(values), range(len(value))
+            containers.append((first, value, range(len(value)), number))
             if number in named:
                 named.update(dict.fromkeys(range(first, first + len(value)), named[number]))
             values += value
@@ -112,9 +104,8 @@ def walk(tree: Holder, policy: Policy, shapes: Shapes, learn: Learn, prefix: str
             values[number] = number_text(value) if kind is int or kind is float else ""
             continue
         values[number] = ""
-        leaves.add(value, number, keys, first)
         if ruled:
-            _rule(leaves, policy, number, values, first)
+            _rule(leaves, policy, containers[-1], values)
     leaves.texts = values
     return leaves
 
@@ -128,11 +119,12 @@ def number_text(value: float) -> str:
     return str(value)
 
 
-def _rule(leaves: Leaves, policy: Policy, outer: int, values: list[Any], first: int) -> None:
-    """Note what the policy says of the values of container `outer`; what is hidden whole becomes null in `values`."""
-    for number in range(first, len(values)):
-        rule = policy.paths.get(leaves.path(number, {})) if policy.paths else None
-        rule = rule or policy.names.get(leaves.place(number)[1]) or leaves.rules.get(outer)
+def _rule(leaves: Leaves, policy: Policy, container: Container, values: list[Any]) -> None:
+    """Note what the policy says of the values in `container`; what is hidden whole becomes null in `values`."""
+    first, _, keys, outer = container
+    for number, key in enumerate(keys, first):
+        rule = policy.paths.get(leaves.place(number, {})[2]) if policy.paths else None
+        rule = rule or policy.names.get(key) or leaves.rules.get(outer)
         if rule is None:
             continue
         leaves.rules[number] = rule

@@ -13,7 +13,7 @@ by value. The candidates never miss what the exact patterns find (see `_recogniz
 trying every pattern on every value.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, Final, NamedTuple
 
 import orjson
@@ -123,13 +123,14 @@ def finder(config: Config) -> Callable[[Data], list[Found]]:
         leaves = engine.leaves(data)
         found = []
         for number in leaves.names:
-            where, name = leaves.path(number, {}), leaves.place(number)[1]
+            _, name, where = leaves.place(number, {})
             for first, last, one in engine.in_text(name):
                 item = engine.recognizers[one]
                 strategy = base[item.category].name
                 found.append(Found(where, item.category, item.severity, strategy, first, last, in_name=True))
         for number, _, spans in engine.find(leaves, engine.all_hits):
-            where, strategies = leaves.path(number, {}), leaves.rules.get(number, leaves.base).strategies
+            where = leaves.place(number, {})[2]
+            strategies = leaves.rules.get(number, leaves.base).strategies
             for first, last, one in spans:
                 item = engine.recognizers[one]
                 strategy = strategies[item.category].name

@@ -26,6 +26,8 @@ from aiokafka.errors import BrokerResponseError, KafkaError, kafka_errors
 from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import ConsumerRecord
 
+from penstock.agents.runtime import header_names
+from penstock.agents.runtime.refusal import credentials_refused, refusal
 from penstock.model.errors import BrokerUnreachableError, ConfigurationError
 from penstock.topology.plan import LARGEST_MESSAGE
 
@@ -46,6 +48,7 @@ class InvalidRecordError(BrokerResponseError):  # type: ignore[misc] # aiokafka 
 
 # aiokafka does not know this code, and would tell it as UnknownError
 kafka_errors[InvalidRecordError.errno] = InvalidRecordError
+header_names.install()
 
 
 class _Token(AbstractTokenProvider):  # type: ignore[misc] # aiokafka ships no types
@@ -158,13 +161,26 @@ class Cluster:
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
-        """An admin client, started; raises BrokerUnreachableError where nothing answers."""
-        client = AIOKafkaAdminClient(**self.settings())
+        """An admin client, started.
+
+        Raises
+        ------
+        BrokerUnreachableError
+            Nothing answers, or nothing that speaks the protocol.
+        ConfigurationError
+            It refuses the credentials, or its certificate cannot be verified.
+        """
+        settings = self.settings()
+        client = AIOKafkaAdminClient(**settings)
         try:
             await client.start()
         except (KafkaError, OSError) as error:
             await client.close()
-            raise self.unreachable(error) from None
+            raise await refusal(self.bootstrap, settings, error) from None
+        if not client._client.cluster.brokers():
+            # a refused OAUTHBEARER token is answered with a challenge, which aiokafka takes for a yes (RFC 7628, 3.2.3)
+            await client.close()
+            raise credentials_refused(self.bootstrap, settings, "it answers nothing")
         try:
             yield client
         finally:

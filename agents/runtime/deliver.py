@@ -108,7 +108,9 @@ class Deliver:
                 run = _Run()
             if run.place is None:
                 run.topic_id, run.begin = frame.topic_id, place.input
-            run.entries += await self._payloads.fetch(frame.entries)
+            gone: list[Aside] = []
+            run.entries += await self._payloads.fetch(frame.entries, self._partition, DELIVER, gone)
+            await self._letters.set_aside(self._partition, gone, frame.topic_id)
             run.place = place
             if len(run.entries) >= MAX_RECORDS:
                 await self._deliver(run)

@@ -313,7 +313,8 @@ class Hop:
     ) -> Place | None:
         began = time.perf_counter()
         generation = self._lease.check()
-        entries = await self._payloads.fetch(frame.entries)
+        gone: list[Aside] = []
+        entries = await self._payloads.fetch(frame.entries, partition, self._agent.name, gone)
         if poisonous:
             result, attempts = self._condemn(partition, frame), DEATHS_BEFORE_HALVING
         else:
@@ -323,6 +324,10 @@ class Hop:
                 entries,
                 handling,
             )
+        if self._lease.check() != generation:
+            self._attempts.stood_still(partition)
+            return None
+        result.aside += gone
         await self._payloads.stow(result.entries)
         if not self._may_act(partition, place, generation):  # step 5
             return None

@@ -5,10 +5,18 @@ store is content-addressed, so a hop that does not change the data puts nothing,
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from penstock.model.record import Entry, Kept
+from penstock.agents.chain import Aside, trace
+from penstock.agents.runtime.patience import patiently
+from penstock.model.errors import RecordError
+from penstock.model.record import Entry, Kept, Stub, record_id
 from penstock.stores.claims import Claims
+from penstock.topology.spec import Pipeline
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 
 class Payloads:
@@ -18,29 +26,47 @@ class Payloads:
     ----------
     claims : Claims
         The store; blocking, so it is called in threads.
-    limit : int
-        Bytes above which data does not travel.
+    pipeline : Pipeline
+        Says above how many bytes data does not travel, and how a store that does not answer is waited for.
     """
 
-    def __init__(self, claims: Claims, limit: int) -> None:
+    def __init__(self, claims: Claims, pipeline: Pipeline) -> None:
         self._claims = claims
-        self._limit = limit
+        self._pipeline = pipeline
+        self._limit = pipeline.batching.claim_bytes
 
-    async def fetch(self, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries with all data in place; those that carry an address are copied, the others are as they were."""
+    async def fetch(self, entries: Sequence[Entry], partition: int, agent: str, gone: list[Aside]) -> list[Entry]:
+        """The entries with all data in place; those that carry an address are copied, the others are as they were.
+
+        Parameters
+        ----------
+        partition, agent
+            Of the raw topic; who asks.
+        gone : list of Aside
+            Records whose data the store lost are added; a stub stands for them in what is returned.
+        """
         if not any(isinstance(entry, Kept) and entry.claim for entry in entries):
             return list(entries)
-        return [await self._fetched(entry) for entry in entries]
+        return [await self._fetched(entry, partition, agent, gone) for entry in entries]
 
     async def stow(self, entries: list[Entry]) -> None:
         """Put data above the limit into the store and leave its address; changes the entries in place."""
         for entry in entries:
             if isinstance(entry, Kept) and entry.data is not None and len(entry.data) > self._limit:
-                entry.claim = await asyncio.to_thread(self._claims.put, entry.data)
+                entry.claim = await self._patiently(self._claims.put, entry.data)
                 entry.data = b""
 
-    async def _fetched(self, entry: Entry) -> Entry:
+    async def _fetched(self, entry: Entry, partition: int, agent: str, gone: list[Aside]) -> Entry:
         if not isinstance(entry, Kept) or not entry.claim:
             return entry
-        data = await asyncio.to_thread(self._claims.get, entry.claim)
+        try:
+            data = await self._patiently(self._claims.get, entry.claim)
+        except RecordError as error:
+            known = record_id(self._pipeline.raw_topic, partition, entry)
+            gone.append(Aside(entry.offset, known, agent, "claim_gone", "dead", error.message, trace(error)))
+            return Stub(entry.offset, entry.timestamp, "dead", agent, "claim_gone", entry.origin)
         return Kept(entry.offset, entry.timestamp, data, entry.notes, entry.key, entry.headers, entry.origin, claim="")
+
+    async def _patiently(self, call: Callable[[_In], _Out], argument: _In) -> _Out:
+        labels = (self._pipeline.name, "claims")
+        return await patiently(lambda: asyncio.to_thread(call, argument), self._pipeline.error_handling, labels)

@@ -99,8 +99,10 @@ class SinkHandler:
     async def _write(self, frames: list[Frame]) -> None:
         """Write a contiguous run of frames as one batch."""
         entries: list[Entry] = []
+        gone: list[Aside] = []
         for frame in frames:
-            entries += await self._payloads.fetch(frame.entries)
+            entries += await self._payloads.fetch(frame.entries, self._partition, f"sink-{self._agent.name}", gone)
+        await self._letters.set_aside(self._partition, gone, frames[0].topic_id)
         raw, self._topic_id = self._plan.pipeline.raw_topic, frames[0].topic_id
         batch = Batch(
             self._stream, raw, self._partition, frames[0].epoch, frames[0].first, frames[-1].last + 1,

@@ -83,7 +83,7 @@ class Worker:
             options={"license": pipeline.license, "env": pipeline.env},
         )
         store = pipeline.batching.claim_store or (self.home / "claims" / pipeline.name).as_uri()
-        self._payloads = Payloads(Claims(store), pipeline.batching.claim_bytes)
+        self._payloads = Payloads(Claims(store), pipeline)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; then each service finishes or abandons its frame and leaves its group.

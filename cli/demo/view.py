@@ -74,7 +74,7 @@ def print_outcome(outcome: Outcome, scene: Scene, console: Console) -> None:
         console.print(f"[red]{finding}[/red]")
     for record in outcome.samples:
         console.print(JSON(orjson.dumps(record).decode(), indent=None))
-    console.print(f"\nGo on with\n{commands(scene)}", highlight=False)
+    console.print(f"\nGo on with\n{commands(scene)}", highlight=False, soft_wrap=True)
 
 
 def commands(scene: Scene) -> str:
@@ -83,6 +83,7 @@ def commands(scene: Scene) -> str:
     data = f"DEMO_DATA={scene.environ['DEMO_DATA']} GEOIP_DATABASE={scene.environ['GEOIP_DATABASE']} DEMO_NAME={name}"
     return (
         f"  export {data}\n"
+        "  penstock services start\n"
         f"  penstock consume {name}.enriched --from-beginning --max 3\n"
         f"  penstock plan {file}\n"
         f"  penstock dlq list {file}\n"

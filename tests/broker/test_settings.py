@@ -50,3 +50,11 @@ def test_a_heap_that_is_no_size_is_refused(heap: str) -> None:
 def test_the_class_path_is_quoted_for_an_argument_file() -> None:
     lines = settings.java_options([Path('/a b/"c".jar'), Path("/d\\e.jar")], {}).splitlines()
     assert lines[-2:] == ["-cp", '"/a b/\\"c\\".jar:/d\\\\e.jar"']
+
+
+def test_further_settings_replace_ours_and_further_listeners_are_added() -> None:
+    told = _parsed(
+        settings.properties(9092, 9093, {"listeners": "TLS://127.0.0.1:9094", "num.io.threads": "1", "new.one": "x=y"})
+    )
+    assert told["listeners"] == "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093,TLS://127.0.0.1:9094"
+    assert (told["num.io.threads"], told["new.one"]) == ("1", "x=y")

@@ -4,12 +4,18 @@ import base64
 import hashlib
 import io
 import json
+import shutil
 import struct
+import time
 from typing import Any
 
 import fastavro
 import httpx
 import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.util import calc_crc32c
 
 from penstock.services import schemas
 
@@ -158,3 +164,44 @@ def _avro(id: int, schema: Any, data: Any) -> bytes:
     buffer = io.BytesIO()
     fastavro.schemaless_writer(buffer, schema, data)
     return struct.pack(">bI", 0, id) + buffer.getvalue()
+
+
+async def _produce_bytes(rig: Any, topic: str, replace: bytes, by: bytes) -> None:
+    """Write a record with a header called `replace`, whose bytes are replaced behind the client's back."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 10_000)
+    builder.append(0, int(time.time() * 1000), b"k", b'{"message":"odd"}', [(replace.decode(), b"v")])
+    batch = bytearray(bytes(builder.build()).replace(replace, by))
+    batch[17:21] = struct.pack(">I", calc_crc32c(bytes(batch[21:])))
+    client = AIOKafkaClient(bootstrap_servers=rig.bootstrap)
+    await client.bootstrap()
+    try:
+        await client.force_metadata_update()
+        request = ProduceRequest(None, -1, 10_000, [(topic, [(0, bytes(batch))])])
+        answer = await client.send(client.get_random_node(), request)
+        assert answer.topics[0][1][0][1] == 0
+    finally:
+        await client.close()
+
+
+async def test_a_header_whose_name_is_not_utf8_does_not_stop_the_stream(rig, make_raw) -> None:
+    plan = await rig.ensure(rig.plan(stages=["tag", "redact"]))
+    rig.produce(plan.pipeline.raw_topic, [make_raw(GOOD)])
+    await _produce_bytes(rig, plan.pipeline.raw_topic, b"NAME", b"\xff\xfe\x00N")
+    rig.produce(plan.pipeline.raw_topic, [make_raw(GOOD)])
+    await rig.run(plan)
+    found = _accounted(rig, plan)
+    assert found[0] == found[2] == ["enriched"]
+    assert len(found[1]) == 1
+
+
+async def test_a_record_whose_claim_is_gone_is_set_aside_alone(rig, make_raw) -> None:
+    plan = await rig.ensure(rig.plan(batching={"claim_bytes": 1024}))
+    large = b'{"blob":"' + b"x" * 5000 + b'"}'
+    rig.produce(plan.pipeline.raw_topic, [make_raw(value) for value in (GOOD, large, GOOD)])
+    async with rig.working(plan, agents=["ingest"]):
+        await rig.until(lambda: rig.ends(plan.first_frames)[0], "frames")
+    shutil.rmtree(rig.home / "claims")
+    await rig.run(plan)
+    assert _accounted(rig, plan) == {0: ["enriched"], 1: ["dead"], 2: ["enriched"]}
+    (message,) = rig.read(plan.pipeline.dead_letter_topic)
+    assert _bytes(message.json["value"]) == large

@@ -1,4 +1,4 @@
-"""A server that does not answer: what needs it waits, nothing is lost, nothing is set aside, nobody takes it for a hole."""
+"""A server that does not answer: what needs it waits, nothing is lost or set aside, and nobody sees a hole."""
 
 import json
 import socket

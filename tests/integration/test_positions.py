@@ -99,7 +99,8 @@ async def test_a_raw_topic_made_anew_while_nobody_works_is_a_new_epoch(rig, make
 
 
 @pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "unnoticed"])
-async def test_a_raw_topic_made_anew_while_it_is_read_is_a_new_epoch(rig, make_raw, noticed) -> None:
+async def test_a_raw_topic_made_anew_while_it_is_read_is_a_new_epoch(rig, make_raw, monkeypatch, noticed) -> None:
+    monkeypatch.setattr(worker, "METADATA_SECONDS", 2.0)
     plan = await rig.ensure(rig.plan())
     _produce(rig, plan, make_raw, range(10))
     topic = plan.pipeline.raw_topic
@@ -213,8 +214,8 @@ async def test_frames_of_zombies_old_recut_and_overlapping_are_trimmed(rig, make
 
 @pytest.mark.parametrize("at", ["a hop", "delivery"])
 async def test_a_hole_is_never_gone_over_and_is_told(rig, make_raw, monkeypatch, metric, at) -> None:
-    monkeypatch.setattr(hop, "HEAL_FOR_SECONDS", 4.0)
-    monkeypatch.setattr(hop, "HEAL_EVERY_SECONDS", 1.0)
+    monkeypatch.setattr(hop, "HEAL_FOR_SECONDS", 2.0)
+    monkeypatch.setattr(hop, "HEAL_EVERY_SECONDS", 0.5)
     monkeypatch.setattr(worker, "MOST_RESTARTS", 2)
     plan = await rig.ensure(rig.plan())
     _produce(rig, plan, make_raw, range(10))

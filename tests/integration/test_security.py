@@ -215,7 +215,7 @@ BAD: dict[str, tuple[str, Callable[[Secured], dict[str, str]], type[PenstockErro
     ),
     "OAUTHBEARER, no token": ("SASLP", lambda s: _oauth(WRONG), ConfigurationError, "KAFKA_SASL_OAUTH_TOKEN"),
     "TLS, another authority": ("TLS", lambda s: _tls(s, "stranger.pem"), ConfigurationError, "KAFKA_SSL_CAFILE"),
-    "mutual TLS, no certificate": ("MUTUAL", _tls, ConfigurationError, "KAFKA_SSL_CERTFILE"),
+    "mutual TLS, no certificate": ("MUTUAL", _tls, UnreachableError, "KAFKA_SSL_CERTFILE"),
     "no user where one is asked for": ("SASLP", lambda s: {}, UnreachableError, "KAFKA_SECURITY_PROTOCOL"),
     "plain text where TLS is spoken": ("TLS", lambda s: {}, UnreachableError, "KAFKA_SECURITY_PROTOCOL"),
     "TLS where plain text is spoken": ("SASLP", _tls, UnreachableError, "KAFKA_SECURITY_PROTOCOL"),

@@ -1,4 +1,5 @@
 import random
+import re
 
 import phonenumbers
 import pytest
@@ -60,6 +61,14 @@ def test_numbers_of_fiction_count() -> None:
 
 def test_what_is_no_country_is_no_number() -> None:
     assert not any(map(_numbering.international, ("", "0", "1", "999", "99912345678")))
+
+
+def test_a_country_code_is_found_between_other_characters() -> None:
+    pattern = re.compile(_numbering.country_code(between="[^0-9]*"))
+    for number in map("{:03}".format, range(1000)):
+        match = pattern.match(f" ({number[0]}) {number[1:]}")
+        digits = "".join(filter(str.isdigit, match[0])) if match else ""
+        assert len(digits) == _numbering.country_code_length(number), number
 
 
 def test_an_unknown_region_is_refused() -> None:

@@ -116,6 +116,11 @@ def test_names_that_would_become_one_stay_two(redact: Redact) -> None:
     assert keep.data == {"a***@e***.com~2": 1, "a***@e***.com~3": 2, "a***@e***.com": 3}
 
 
+def test_a_name_that_is_personal_is_found_every_time(redact: Redact) -> None:
+    for _ in range(3):
+        assert redact({"bob@example.com": 1, "last": 0}).data == {"b***@e***.com": 1, "last": 0}
+
+
 def test_matches_never_reach_into_the_next_value(redact: Redact) -> None:
     assert (
         redact({"a": ["4111", "1111", "1111", "1111"], "b": ["john", "@example.com"], "c": "123-45", "d": "-6789"})
@@ -398,6 +403,30 @@ def test_odd_records(redact: Redact, data: dict[str, Any]) -> None:
     assert isinstance(redact(data), Keep)
 
 
+@pytest.mark.parametrize(
+    "matches, data",
+    [
+        (30_000, {"t": " ".join(f"user{number}@example.com" for number in range(30_000))}),
+        (20_000, {"t": ", ".join(f"+1 212 736 {5000 + number % 1000}" for number in range(20_000))}),
+        (30_000, {"email": [f"user{number}@example.com" for number in range(30_000)]}),
+        (30_000, {f"field{number}": f"10.1.{number % 256}.7" for number in range(30_000)}),
+        (5_000, {f"user{number}@example.com": number for number in range(5_000)}),
+    ],
+)
+def test_many_matches_take_time_in_proportion(redact: Redact, matches: int, data: dict[str, Any]) -> None:
+    """Bounded by the timeout of the test: what is quadratic in their number does not end."""
+    assert sum(pii(redact(data)).values()) == matches
+
+
+def test_many_names_of_fields_are_told_apart(redact: Redact) -> None:
+    for number in range(0, 20_000, 50):
+        data = {f"f{at}": "nothing" for at in range(number, number + 50)}
+        assert pii(redact({**data, "phone": 4155552671, "x" * 5000: "a@b.co"})) == {
+            ("phone", "phone", "mask"): 1,
+            ("x" * 5000, "email", "mask"): 1,
+        }
+
+
 @pytest.mark.parametrize("empty", [{}, []])
 def test_deep_nesting(redact: Redact, empty: Any) -> None:
     data: Any = "john@example.com"
@@ -463,6 +492,10 @@ def agree(oracle: ModuleType, stage: Any, data: dict[str, Any]) -> None:
 @given(data=records)
 @example(data={"phone": ["x", 4155552671], "a": "\u00014155552671"})
 @example(data={"10.1.2.3 ssn": 123456789})
+@example(
+    data={"a": "\x00", "b\x00": "\x00x\x00", "c": "\x00john@example.com\x00", "phone": "4155552671", "\x00": "::1"}
+)
+@example(data={"phone": ["4111111111111", "+1 415 555 2671", "123-45-6789", "10.1.2.3.4"], "email": "10.1.2.3"})
 @example(data={"a": "+1 415 555 2671 415-555-2671", "b": "4111 1111 1111 1111 12/25"})
 def test_equals_the_slow_way(oracle: ModuleType, data: dict[str, Any]) -> None:
     agree(oracle, build(Config(policy=REMOVE), Resources()), data)
