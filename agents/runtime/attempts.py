@@ -3,8 +3,8 @@
 Before a range of records is worked on, a mark of it is written to a small file that outlives the process (not the
 machine). A mark found at start says: this range was being worked on when the process died. Died on twice, the range is
 halved, until it is one record; died on again, that record is quarantined without being looked at. An orderly end, also
-one by an error, is no death: it takes the marks away and keeps what earlier deaths told. A range that blocks the loop for
-longer than the lease would do so for ever, and counts like a deadly one.
+one by an error, is no death: it takes the marks away and keeps what earlier deaths told. A range that blocks the loop
+for longer than the lease would do so for ever, and counts like a deadly one.
 
 File: one 40-byte slot a partition: epoch, first, last, deaths (int64, little-endian) and 1 where the mark stands.
 """
@@ -85,11 +85,12 @@ class Attempts:
         suspect = self._suspects.get(partition)
         if suspect is not None and done >= suspect.last:
             del self._suspects[partition]
-        self._write(partition, (0, 0, 0, 0, 0))
-        self._marked.discard(partition)
+        if partition in self._marked:
+            self._write(partition, (0, 0, 0, 0, 0))
+            self._marked.discard(partition)
 
     def stood_still(self, partition: int) -> None:
-        """Count what stands marked like a death: it took so long that the worker lost its lease."""
+        """Let the mark stand, as a death would: what is marked took so long that the worker lost its lease."""
         self._marked.discard(partition)
         self._suspects.pop(partition, None)
 

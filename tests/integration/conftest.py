@@ -151,7 +151,12 @@ class Rig:
     def _offsets(self, topic: str, spec: OffsetSpec) -> dict[int, int]:
         count = len(self.admin.list_topics(topic, timeout=10).topics[topic].partitions)
         asked = {TopicPartition(topic, p): spec for p in range(count)}
-        return {tp.partition: f.result(10).offset for tp, f in self.admin.list_offsets(asked).items()}
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                return {tp.partition: f.result(10).offset for tp, f in self.admin.list_offsets(asked).items()}
+            except confluent_kafka.KafkaException as error:  # leaders move right after a topic was made
+                assert error.args[0].retriable() and time.monotonic() < deadline, error
 
     def produce(self, topic: str, messages: Iterable[Raw], **settings: Any) -> list[int]:
         """Write messages and wait for all of them; their offsets, in order."""
