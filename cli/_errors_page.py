@@ -62,6 +62,7 @@ def reasons() -> list[tuple[str, str, str]]:
             "runtime",
             "it was being worked on, alone, when a worker died, and so were the frames it stood in before",
         ),
+        ("claim_gone", "runtime", "the store lost its data, which was too large to travel in a frame, or damaged it"),
         ("timestamp_refused", "deliver", "the broker does not take the record's timestamp"),
     ]
     for registry in (STAGES, SOURCES):

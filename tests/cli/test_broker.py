@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from penstock.broker import embedded
-from penstock.model.home import home as usual_home
 from penstock.broker.probe import cluster_at
+from penstock.model.home import home as usual_home
 
 
 def test_nothing_runs(call):

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+
 from penstock.agents.chain import Aside, Result, StageCount
 from penstock.agents.runtime import retrying
 from penstock.agents.runtime.retrying import run_with_retries
