@@ -38,10 +38,10 @@ types: .mypy/penstock ## mypy, strict, over everything
 	MYPYPATH=.mypy $(BIN)/mypy $(addprefix -p penstock.,$(ROOTS))
 
 unit: setup ## tests without a broker
-	$(BIN)/pytest -q -m "not integration and not chaos"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration and not chaos"
 
 integration: setup ## tests on a real Kafka
-	$(BIN)/pytest -q -m "integration"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "integration"
 
 .PHONY: chaos-short
 chaos-short: setup

@@ -15,32 +15,29 @@ The protocol (the numbers stand in the code):
 6. **Order of effects.** Records set aside are acknowledged first, then the output frames, then the table is written,
    then the event is acknowledged by hand. A crash between two of them repeats a frame, which the next hop trims.
 
-What is Faust's: group membership, assignment, fetching, the table and its changelog, back-pressure. Its committed
-offsets serve lag displays only. The seams are `Consumer.perform_seek` and `Consumer._read_offset` (with it Faust drops
-messages that are fetched again after a seek); faust-streaming is pinned exactly for them.
+What is Faust's part in this, and at which seams it is told where to stand, is in `agents/runtime/app.py`.
 """
 
 import asyncio
 import contextlib
 import re
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import faust
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
-from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from penstock.agents.chain import Aside, Chain, Result
 from penstock.agents.continuity import Place, Refusal, admit, advance
 from penstock.agents.runtime import metrics
+from penstock.agents.runtime.app import Consumer, make_app
 from penstock.agents.runtime.attempts import DEATHS_BEFORE_HALVING, Attempts
-from penstock.agents.runtime.cluster import HEARTBEAT_SECONDS, SESSION_SECONDS, Cluster
+from penstock.agents.runtime.cluster import Cluster
 from penstock.agents.runtime.deadletter import DeadLetters
 from penstock.agents.runtime.framing import FrameWriter
 from penstock.agents.runtime.lease import Lease
@@ -55,7 +52,6 @@ from penstock.model.errors import FencedError, HoleError, PenstockError
 from penstock.model.record import Entry, Kept, Stub, record_id
 from penstock.topology.plan import Agent, Plan
 
-BUFFERED_FRAMES = 16
 HEAL_EVERY_SECONDS = 3.0
 HEAL_FOR_SECONDS = 60.0
 PURGE_EVERY_SECONDS = 30.0
@@ -72,53 +68,6 @@ class _Healing:
     since: float
     last_try: float
     reach: int = 0
-
-
-class _NeverRead(defaultdict[TP, int | None]):
-    """Faust's table of read offsets, kept empty: with it Faust drops messages that are fetched again after a seek."""
-
-    def __init__(self) -> None:
-        super().__init__(lambda: None)
-
-    def __setitem__(self, key: TP, value: int | None) -> None:
-        pass
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-
-class _App(faust.App):
-    """A Faust app that knows its hop."""
-
-    hop: "Hop"
-
-
-class _Consumer(driver.Consumer):
-    """Faust's consumer, told where to stand by what is in the output topic."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._read_offset = _NeverRead()
-
-    app: _App
-
-    async def perform_seek(self) -> None:
-        await super().perform_seek()
-        await self.app.hop.take_places(self)
-
-    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        self.app.hop.give_up_places(revoked)
-        await super().on_partitions_revoked(revoked)
-
-    def stand_at(self, tp: TP, offset: int) -> None:
-        """Forget what was acknowledged of `tp`: a seek leaves Faust's books with gaps that freeze its commits."""
-        self._acked.pop(tp, None)
-        self._acked_index.pop(tp, None)
-        self._committed_offset[tp] = offset
-
-
-class _Transport(driver.Transport):
-    Consumer = _Consumer
 
 
 class Hop:
@@ -162,7 +111,10 @@ class Hop:
         folder = self._folder / self._agent.name
         folder.mkdir(parents=True, exist_ok=True)
         self._attempts = Attempts(folder / "attempts")
-        self._app = self._make_app(folder)
+        partitions = self._plan.pipeline.raw.partitions
+        self._app, self._table = make_app(
+            self._cluster, self._agent, partitions, folder / "faust", self, self._on_stream
+        )
         generation = self._lease.check()
         watch = asyncio.create_task(self._watch(generation))
         stopped = asyncio.create_task(stop.wait())
@@ -183,41 +135,13 @@ class Hop:
                 await asyncio.wait_for(self._app.stop(), 20)
             self._attempts.close()
 
-    def _make_app(self, folder: Path) -> _App:
-        partitions = self._plan.pipeline.raw.partitions
-        app = _App(
-            self._agent.group,
-            **self._cluster.faust_settings(),
-            store="rocksdb://?driver=rocksdict",
-            datadir=str(folder / "faust"),
-            topic_partitions=partitions,
-            topic_allow_declare=False,
-            topic_disable_leader=True,
-            web_enabled=False,
-            stream_wait_empty=False,
-            stream_buffer_maxsize=BUFFERED_FRAMES,
-            broker_session_timeout=SESSION_SECONDS,
-            broker_heartbeat_interval=HEARTBEAT_SECONDS,
-            broker_commit_interval=2.0,
-            consumer_auto_offset_reset="earliest",
-            table_standby_replicas=0,
-            producer_linger=0,
-        )
-        app.hop = self
-        app.transport = _Transport(app.conf.broker, app, loop=None)
-        source = app.topic(self._agent.source, partitions=partitions, value_serializer="raw")
-        self._table = app.Table("checkpoint", partitions=partitions)
-
-        async def hop(stream: Any) -> None:
-            async for event in stream.noack().events():
-                try:
-                    await self._on_event(stream, event)
-                except Exception as error:
-                    self._fail(error)
-                    return
-
-        app.agent(source, name=self._agent.name)(hop)
-        return app
+    async def _on_stream(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            try:
+                await self._on_event(stream, event)
+            except Exception as error:
+                self._fail(error)
+                return
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is not None and not self._failure.done():
@@ -225,7 +149,7 @@ class Hop:
 
     # places ---------------------------------------------------------------------------------------------------------
 
-    async def take_places(self, consumer: _Consumer) -> None:
+    async def take_places(self, consumer: Consumer) -> None:
         """Step 1: read where each assigned partition stands, and seek there. Called by Faust's consumer."""
         try:
             mine = [tp for tp in consumer.assignment() if tp.topic == self._agent.source]
@@ -383,7 +307,7 @@ class Hop:
         healing.reach = max(1, healing.reach * 2)
         metrics.HOLES.labels(*self._labels).inc()
         self._log.warning("hole", partition=partition, place=place and place.next, back_to=back_to)
-        consumer = cast(_Consumer, self._app.consumer)
+        consumer = cast(Consumer, self._app.consumer)
         await consumer.seek(tp, back_to)
         consumer.stand_at(tp, back_to)
 
