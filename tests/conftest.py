@@ -1,14 +1,19 @@
-"""What integration tests share: a real Kafka, a home of their own, names that nobody else uses."""
+"""What tests share: a real Kafka, real HTTP servers, a home of their own, names that nobody else uses."""
 
 import contextlib
 import gc
 import os
+import socket
+import threading
+import time
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
 KAFKA_IMAGE = "apache/kafka:4.1.1"
 
@@ -34,6 +39,34 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def pipeline_name() -> str:
     """A name that no other test, and no other run of this one, uses."""
     return f"t-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Start a server for an app on a port (0: a free one); gives its address, stops it after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda app, port=0: stack.enter_context(_serving(app, port))
+
+
+@contextlib.contextmanager
+def _serving(app: FastAPI, port: int) -> Iterator[str]:
+    # With the protocol named, asyncio turns Nagle's algorithm off; without it each answer waits 40 ms for an ACK.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not server.started:
+            assert thread.is_alive() and time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 def _in_container(stack: contextlib.ExitStack) -> str | None:
