@@ -255,7 +255,7 @@ class _Launch:
                     hint="choose another folder, or move that one away",
                 )
             return formatted
-        cluster = known or base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = known if known and not known.startswith("-") else new_cluster_id()
         (self.folder / "cluster.id").write_text(cluster, "ascii")
         self.tell("preparing the broker's storage")
         arguments = ["format", "--cluster-id", cluster, "--config", "server.properties"]
@@ -310,6 +310,17 @@ class _Launch:
         """Give the logs, and where in each the next step begins."""
         log = self.folder / settings.LOG
         return {self.folder / CONSOLE: 0, log: log.stat().st_size if log.exists() else 0}
+
+
+def new_cluster_id(draw: Callable[[], uuid.UUID] = uuid.uuid4) -> str:
+    """Give a random cluster id, as Kafka writes them; never one that begins with a dash, which is taken for an option.
+
+    Kafka's own ``Uuid.randomUuid`` leaves those out as well.
+    """
+    while True:
+        found = base64.urlsafe_b64encode(draw().bytes).decode().rstrip("=")
+        if not found.startswith("-"):
+            return found
 
 
 def _joined(running: BrokerInfo, port: int, wait_seconds: float) -> BrokerInfo:

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -236,3 +237,8 @@ def test_a_damaged_state_file_counts_as_none(data: Path, content: str) -> None:
     data.mkdir()
     (data / "broker.json").write_text(content)
     assert embedded.status(data) is None
+
+
+def test_a_cluster_id_is_never_taken_for_an_option() -> None:
+    drawn = iter([uuid.UUID(bytes=b"\xf8" + bytes(15)), uuid.UUID(bytes=b"\x01" + bytes(15))])  # the first: "-AAA…"
+    assert embedded.new_cluster_id(lambda: next(drawn)) == "AQ" + "A" * 20
