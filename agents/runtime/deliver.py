@@ -28,6 +28,7 @@ from penstock.agents.continuity import Place
 from penstock.agents.runtime import metrics
 from penstock.agents.runtime.cluster import Cluster, InvalidRecordError, Message
 from penstock.agents.runtime.deadletter import DeadLetters
+from penstock.agents.runtime.messages import BATCH_BYTES
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.progress import Progress, encode, read_progress
 from penstock.agents.runtime.reading import Reader
@@ -40,7 +41,6 @@ from penstock.model.record import HEADER_ORIGIN, Entry, Headers, Kept, record_id
 from penstock.topology.plan import DELIVER, LARGEST_MESSAGE, Plan
 
 MAX_RECORDS = 5000
-BATCH_BYTES = 512 * 1024
 RETRY_BACKOFF_MS = 5  # a Kafka 4 broker answers the first batch of each transaction with a retriable error
 REFUSALS: Final[dict[type[KafkaError], str]] = {
     MessageSizeTooLargeError: TooLargeError.code,

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 import orjson
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
-from aiokafka.partitioner import murmur2
 
 from penstock.agents.runtime import metrics
 from penstock.agents.runtime.cluster import Cluster
-from penstock.agents.runtime.deliver import BATCH_BYTES, REFUSALS, RETRY_BACKOFF_MS
+from penstock.agents.runtime.deliver import REFUSALS, RETRY_BACKOFF_MS
 from penstock.agents.runtime.logs import logger
+from penstock.agents.runtime.messages import BATCH_BYTES, partition_of
 from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.tail import read_range
 from penstock.codecs.dead_letter import DeadLetter
@@ -257,7 +257,7 @@ class SourceTask:
             if record.key is None:
                 partition = self._turn = (self._turn + 1) % count
             else:
-                partition = (murmur2(record.key) & 0x7FFFFFFF) % count
+                partition = partition_of(record.key, count)
             found.setdefault(partition, []).append(record)
         return found
 
