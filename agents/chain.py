@@ -6,7 +6,7 @@ each stage leaves a record as bytes (`Kept`) behind, whatever comes next.
 
 What becomes of a record whose stage raised:
 
-* an enricher (`Enrich`) never blocks: the record goes on, ``enrichments.errors`` names stage and code;
+* an enricher (`Enrich`, `EnrichRecord`) never blocks: the record goes on, ``enrichments.errors`` names stage and code;
 * any other stage: the record stops as ``dead``; the caller writes its dead letter before it passes the entries on.
   `UnreachableError` is not the record's fault: it leaves the chain, and the whole frame is tried again.
 """
@@ -23,10 +23,10 @@ import orjson
 from msgspec import UNSET
 
 from penstock.agents import registry
-from penstock.model.component import Annotations, Apply, ApplyBatch, Enrich, Resources, StageConfig
+from penstock.model.component import Annotations, Apply, ApplyBatch, Enrich, EnrichRecord, Resources, StageConfig
 from penstock.model.errors import PenstockError, StageError, UnreachableError
 from penstock.model.record import Entry, Kept, Outcome, Record, Stub, record_id
-from penstock.model.verdict import Deny, Drop, Keep, Quarantine, Verdict
+from penstock.model.verdict import KEEP, Deny, Drop, Keep, Quarantine, Verdict
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Chain:
 
     def __init__(self, stages: Sequence[tuple[str, StageConfig]], resources: Resources) -> None:
         self.names = [name for name, config in stages if config.enabled]
-        self._steps = [(name, *registry.build(name, config, resources)) for name, config in stages if config.enabled]
+        self._steps = [_built(name, config, resources) for name, config in stages if config.enabled]
 
     async def run(self, topic: str, partition: int, entries: Sequence[Entry]) -> Result:
         """Run every stage over the entries of one frame of one raw partition.
@@ -112,6 +112,15 @@ class Chain:
         return result
 
 
+def _built(name: str, config: StageConfig, resources: Resources) -> tuple[str, Any, Any]:
+    """Name, kind and function of a stage; the function of every enricher takes the record."""
+    kind, function = registry.build(name, config, resources)
+    if kind is Enrich:
+        enrich: Any = function
+        return name, EnrichRecord, lambda record: enrich(record.data)
+    return name, kind, function
+
+
 def _runs(entry: Entry) -> bool:
     """Whether stages look at the entry: it is kept and no tombstone."""
     return isinstance(entry, Kept) and entry.data is not None
@@ -133,7 +142,7 @@ def _copy(entry: Kept) -> Kept:
 
 async def _step(name: str, kind: Any, function: Any, live: dict[int, Record], count: StageCount) -> dict[int, Aside]:
     """Run one stage over the live records; what it stopped, by index."""
-    if kind is Enrich:
+    if kind is EnrichRecord:
         for record in live.values():
             _enrich(name, function, record, count)
         return {}
@@ -143,15 +152,17 @@ async def _step(name: str, kind: Any, function: Any, live: dict[int, Record], co
         verdicts = [_apply(name, function, record) for record in live.values()]
     stopped = {}
     for (index, record), verdict in zip(live.items(), verdicts, strict=True):
+        if verdict is KEEP:
+            continue
         aside = _settle(name, record, verdict)
         if aside is not None:
             stopped[index] = aside
     return stopped
 
 
-def _enrich(name: str, function: Enrich, record: Record, count: StageCount) -> None:
+def _enrich(name: str, function: EnrichRecord, record: Record, count: StageCount) -> None:
     try:
-        added = function(record.data)
+        added = function(record)
         if added:
             _merge(record, added)
     except UnreachableError:

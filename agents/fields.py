@@ -6,10 +6,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from penstock.model.component import FieldNames
-from penstock.model.record import Data
+from penstock.model.layout import ByLayout
+from penstock.model.record import Data, Record
 
 KNOWN_KEYS = 4096
 _NESTED = frozenset({dict, list})
@@ -29,6 +30,10 @@ def leaves(data: Data, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
+Step: TypeAlias = tuple[str, str, tuple[str, ...]]
+"""The label of a field, and its path: its first name and the others."""
+
+
 class Finder:
     """Finds the fields that a stage was told to look at.
 
@@ -40,8 +45,10 @@ class Finder:
     """
 
     def __init__(self, names: FieldNames) -> None:
+        self._steps = ByLayout(self._plan)
         self._names = frozenset(name.lower() for name in names if "." not in name)
         self._paths = frozenset(name.lower() for name in names if "." in name)
+        self._indexed = any(part.isdigit() for path in self._paths for part in path.split("."))
         self._seen: set[str] = set()
         self._wanted: set[str] = set()
 
@@ -50,6 +57,43 @@ class Finder:
         found: list[tuple[str, Any]] = []
         self._object(data, "", found)
         return found
+
+    def labelled(self, record: Record) -> list[tuple[str, Any]]:
+        """Label (see `labels`) and value of each matching leaf of a record, in its order."""
+        data = record.data
+        steps = self._steps(record.layout, data)
+        if steps is None:
+            return self._labelled(data)
+        found = []
+        for label, first, rest in steps:
+            value = data[first]
+            for name in rest:
+                value = value[name]
+            found.append((label, value))
+        return found
+
+    def _labelled(self, data: Data) -> list[tuple[str, Any]]:
+        found = self(data)
+        return list(zip(labels([path for path, _ in found]), [value for _, value in found], strict=True))
+
+    def _plan(self, data: Data) -> tuple[Step, ...] | None:
+        """Where the fields stand in records with the layout of `data`; None where that depends on how long lists are.
+
+        None as well where a name has a dot in it: then its path does not tell where it stands.
+        """
+        paths = [path for path, _ in self(data)]
+        if self._indexed or any("." in name for name in _names(data)):
+            return None
+        steps = []
+        for label, path in zip(labels(paths), paths, strict=True):
+            value: Any = data
+            first, *rest = path.split(".")
+            for name in (first, *rest):
+                if type(value) is not dict:
+                    return None
+                value = value[name]
+            steps.append((label, first, tuple(rest)))
+        return tuple(steps)
 
     def _object(self, data: Data, prefix: str, found: list[tuple[str, Any]]) -> None:
         # recursion is bounded: the codec refuses data that is nested deeper than its parser goes
@@ -88,6 +132,14 @@ class Finder:
         self._wanted.update(key for key in data if key.lower() in self._names)
 
 
+def _names(data: Data) -> Iterator[str]:
+    """The names of all fields that do not stand below a list."""
+    objects = [data]
+    for part in objects:
+        yield from part
+        objects += [item for item in part.values() if type(item) is dict]
+
+
 def labels(paths: list[str]) -> list[str]:
     """The name each path goes by in an annotation: its last part, or the whole path where two would collide.
 
@@ -96,8 +148,8 @@ def labels(paths: list[str]) -> list[str]:
     >>> labels(["user.ip", "ips.0"]), labels(["a.ip", "b.ip"])
     (['ip', 'ips.0'], ['a.ip', 'b.ip'])
     """
-    if len(paths) == 1:
-        return [_last(paths[0])]
+    if len(paths) < 2:
+        return [_last(path) for path in paths]
     short = [_last(path) for path in paths]
     times = Counter(short)
     return [name if times[name] == 1 else path for name, path in zip(short, paths, strict=True)]

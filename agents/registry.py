@@ -4,7 +4,7 @@ import inspect
 import typing
 from typing import Any
 
-from penstock.model.component import Apply, ApplyBatch, Enrich, Resources, StageConfig
+from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichRecord, Resources, StageConfig
 from penstock.model.errors import ConfigurationError
 from penstock.model.registry import Registry
 
@@ -17,6 +17,9 @@ STAGES = Registry(
     ),
 )
 
+KINDS = (Enrich, EnrichRecord, Apply, ApplyBatch)
+"""What `build` of a stage may return (see `penstock.model.component`)."""
+
 
 def configure(name: str, options: dict[str, Any]) -> StageConfig:
     """The options of the stage called `name`, validated. Raises pydantic.ValidationError, ConfigurationError."""
@@ -24,13 +27,17 @@ def configure(name: str, options: dict[str, Any]) -> StageConfig:
     return config
 
 
-def build(name: str, config: StageConfig, resources: Resources) -> tuple[Any, Enrich | Apply | ApplyBatch]:
-    """The kind of the stage (one of `Enrich`, `Apply`, `ApplyBatch`) and its function, compiled for `config`."""
+def build(
+    name: str, config: StageConfig, resources: Resources
+) -> tuple[Any, Enrich | EnrichRecord | Apply | ApplyBatch]:
+    """The kind of the stage (one of `KINDS`) and its function, compiled for `config`."""
     module = STAGES.load(name)
     annotated = typing.get_type_hints(module.build).get("return")
-    kind = next((kind for kind in (Enrich, Apply, ApplyBatch) if kind == annotated), None)
+    kind = next((kind for kind in KINDS if kind == annotated), None)
     if kind is None:
-        raise ConfigurationError(f"build of the stage {name} must be annotated to return Enrich, Apply or ApplyBatch")
+        raise ConfigurationError(
+            f"build of the stage {name} must be annotated to return Enrich, EnrichRecord, Apply or ApplyBatch"
+        )
     wants_resources = len(inspect.signature(module.build).parameters) > 1
     function = module.build(config, resources) if wants_resources else module.build(config)
     return kind, function

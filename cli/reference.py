@@ -84,9 +84,10 @@ def _pipeline() -> Iterator[str]:
 
 def _stages() -> Iterator[str]:
     from penstock.agents.registry import STAGES
-    from penstock.model.component import Apply, ApplyBatch, Enrich
+    from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichRecord
 
-    kinds = {Enrich: "adds an enrichment", Apply: "decides over the record", ApplyBatch: "decides over many at once"}
+    kinds = {Enrich: "adds an enrichment", EnrichRecord: "adds an enrichment"}
+    kinds |= {Apply: "decides over the record", ApplyBatch: "decides over many at once"}
 
     def facts(module: ModuleType) -> Iterator[str]:
         kind = inspect.get_annotations(module.build, eval_str=True).get("return")

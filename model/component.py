@@ -4,7 +4,7 @@ A **stage** is a module ``agents/<family>/<name>.py`` with
 
 * a docstring whose first line is ``name: what it does`` and whose example a test runs,
 * ``class Config(StageConfig)``: its options,
-* ``def build(config: Config) -> Enrich`` (or ``Apply``, or ``ApplyBatch``), which may take a second argument
+* ``def build(config: Config) -> Enrich`` (or another kind of function), which may take a second argument
   ``resources: Resources``,
 * optionally ``ALIASES`` (other names it goes by), ``ADDS_TEXT = True`` (it writes text that `redact` must see) and
   ``GROUP`` (the enrichment group it writes, its name if absent).
@@ -13,8 +13,10 @@ The return annotation of ``build`` tells the chain how to call it:
 
 ==============  =======================================================================================
 `Enrich`        data in, annotations out (or None); a failure is noted in the record and never blocks it
+`EnrichRecord`  the same for a record, with its key, headers, earlier notes and layout
 `Apply`         record in, verdict out; a failure makes a dead letter
-`ApplyBatch`    async, the records of a frame in, a verdict each out; for stages that need the network
+`ApplyBatch`    async, the records of a frame in, a verdict each out; for stages that need the network, or for which
+                many records at once are cheaper
 ==============  =======================================================================================
 
 A **source** is ``connectors/sources/<name>.py`` with ``Config(SourceConfig)`` and ``build(config, resources) ->
@@ -37,6 +39,7 @@ Annotations: TypeAlias = dict[str, dict[str, Any]]
 """Group of enrichments -> name -> body, as in ``{"geo": {"ip_geo": {…}}}``."""
 
 Enrich: TypeAlias = Callable[[Data], Annotations | None]
+EnrichRecord: TypeAlias = Callable[[Record], Annotations | None]
 Apply: TypeAlias = Callable[[Record], Verdict]
 ApplyBatch: TypeAlias = Callable[[Sequence[Record]], Awaitable[Sequence[Verdict]]]
 

@@ -60,6 +60,12 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
             "Bearer token, of clients and of the reference services alike. A service without one lets everybody in.",
             secret=True,
         ),
+        "REDIS_URL": Variable(
+            "A Redis that workers share what the license registry said in: `redis://:password@host:6379/0`, `rediss://…`"
+            " or `unix://…`. Whoever may write to it decides with the registry.",
+            "each worker keeps its own",
+            secret=True,
+        ),
         "DATABASE_URL": Variable(
             "Where a reference service keeps its data: `postgresql://…` or `sqlite:///…`.",
             "SQLite files in the data folder",

@@ -16,7 +16,9 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 import orjson
 
-Data: TypeAlias = dict[str, Any]
+from penstock.model.layout import Data as Data
+from penstock.model.layout import Layout, layout
+
 Headers: TypeAlias = list[tuple[str, bytes | None]]
 Outcome: TypeAlias = Literal["dropped", "denied", "quarantined", "dead"]
 
@@ -94,12 +96,13 @@ class Record:
     Read it, never write it: what a stage wants changed it returns in a `penstock.model.verdict.Keep`.
     """
 
-    __slots__ = ("_data", "_notes", "entry", "id")
+    __slots__ = ("_data", "_layout", "_notes", "entry", "id")
 
     def __init__(self, entry: Kept, id: str) -> None:
         self.entry = entry
         self.id = id
         self._data: Data | None = None
+        self._layout: Layout | None = None
         self._notes: dict[str, Any] = {}
 
     @property
@@ -113,6 +116,13 @@ class Record:
         if self._data is None:
             self._data = orjson.loads(self.raw)
         return self._data
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of the data, found once."""
+        if self._layout is None:
+            self._layout = layout(self.data)
+        return self._layout
 
     @property
     def key(self) -> bytes | None:
@@ -145,6 +155,7 @@ class Record:
 
     def replace_data(self, data: Data | bytes) -> None:
         """Put new data in place; for `agents.chain`, which applies what stages return."""
+        self._layout = None
         if isinstance(data, bytes):
             self.entry.data, self._data = data, None
         else:

@@ -22,11 +22,10 @@ from typing import Any, Literal, TypeAlias
 import maxminddb
 from pydantic import Field
 
-from penstock.agents.enrich._texts import named
 from penstock.agents.fields import Finder
-from penstock.model.component import Annotations, Enrich, FieldNames, Resources, StageConfig
+from penstock.model.component import Annotations, EnrichRecord, FieldNames, Resources, StageConfig
 from penstock.model.errors import ConfigurationError
-from penstock.model.record import Data
+from penstock.model.record import Record
 
 GROUP = "geo"
 VARIABLE = "GEOIP_DATABASE"
@@ -70,7 +69,7 @@ class Config(StageConfig):
     cache_size: int = Field(65_536, ge=0, description="Addresses whose answer is kept, the latest used ones.")
 
 
-def build(config: Config, resources: Resources) -> Enrich:
+def build(config: Config, resources: Resources) -> EnrichRecord:
     """Compile the stage.
 
     Raises
@@ -81,10 +80,10 @@ def build(config: Config, resources: Resources) -> Enrich:
     find = Finder(config.fields)
     lookup = lru_cache(config.cache_size)(_lookup(config, resources))
 
-    def enrich(data: Data) -> Annotations | None:
+    def enrich(record: Record) -> Annotations | None:
         found = {
             f"{label}_geo": body
-            for label, value in named(find, data)
+            for label, value in find.labelled(record)
             if type(value) is str and len(value) <= _LONGEST and (body := lookup(value)) is not None
         }
         return {GROUP: found} if found else None

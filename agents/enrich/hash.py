@@ -20,10 +20,9 @@ from typing import Any, Literal, TypeAlias
 import orjson
 from pydantic import Field
 
-from penstock.agents.enrich._texts import named
 from penstock.agents.fields import Finder
-from penstock.model.component import Annotations, Enrich, FieldNames, StageConfig
-from penstock.model.record import Data
+from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
+from penstock.model.record import Record
 
 ALIASES = ("hashing",)
 GROUP = "hashes"
@@ -44,19 +43,19 @@ class Config(StageConfig):
     hash_fields: FieldNames = Field(("content", "body", "text", "message"), description="Fields that are hashed.")
 
 
-def build(config: Config) -> Enrich:
+def build(config: Config) -> EnrichRecord:
     """Compile the stage."""
     find = Finder(config.hash_fields)
     digest = _digest(config.hash_algorithms)
 
-    def enrich(data: Data) -> Annotations | None:
+    def enrich(record: Record) -> Annotations | None:
         found: dict[str, Any] = {
             _name(label, config.hash_all_content): digest(_bytes(value))
-            for label, value in named(find, data)
+            for label, value in find.labelled(record)
             if value is not None
         }
         if config.hash_all_content:
-            found[_WHOLE] = digest(orjson.dumps(data, option=orjson.OPT_SORT_KEYS))
+            found[_WHOLE] = digest(orjson.dumps(record.data, option=orjson.OPT_SORT_KEYS))
         return {GROUP: found} if found else None
 
     return enrich

@@ -18,11 +18,10 @@ import pycld2
 from pydantic import Field
 
 from penstock.agents.enrich._scripts import script
-from penstock.agents.enrich._texts import named
 from penstock.agents.fields import Finder
-from penstock.model.component import Annotations, Enrich, FieldNames, StageConfig
+from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
 from penstock.model.errors import ConfigurationError
-from penstock.model.record import Data
+from penstock.model.record import Record
 
 GROUP = "language"
 
@@ -46,15 +45,15 @@ class Config(StageConfig):
     confidence_threshold: float = Field(0.5, ge=0, le=1, description="A language that is less likely is not noted.")
 
 
-def build(config: Config) -> Enrich:
+def build(config: Config) -> EnrichRecord:
     """Compile the stage. Raises ConfigurationError where fastText's model is not installed."""
     find = Finder(config.fields)
     detect = _detector()
 
-    def enrich(data: Data) -> Annotations | None:
+    def enrich(record: Record) -> Annotations | None:
         found = {
             f"{label}_language": language
-            for label, text in named(find, data)
+            for label, text in find.labelled(record)
             if isinstance(text, str)
             and len(text) >= config.min_text_length
             and (language := detect(text[:_SAMPLE])) is not None

@@ -1,27 +1,44 @@
-"""Finding and replacing in one JSON value.
+"""Finding and replacing in JSON values.
 
-All texts are searched as one, so that each pattern is tried once, however many values there are; a match never reaches
-from one value into the next. A value that its field's name vouches for is one match, and not searched.
+The texts of many values are looked through at once for whatever *may* be personal; the exact patterns and validators
+then decide, text by text, those of them that were seen there. Candidates never miss what the exact patterns find (see
+`_recognizer`), so that this is the same as trying every pattern on every text. A value that its field's name vouches
+for is one match, and not searched.
 """
 
-import re
-from collections.abc import Sequence
-from itertools import accumulate
-from typing import Any, Final, TypeAlias
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
+from penstock.agents.redact import _prefilter
+from penstock.agents.redact._flat import FlatLeaves, Plan, plan
 from penstock.agents.redact._policy import KEEP, WHOLE_FIELD, Policy, Strategies
 from penstock.agents.redact._recognizer import Recognizer
 from penstock.agents.redact._spans import Span, settle
 from penstock.agents.redact._strategy import Strategy
 from penstock.agents.redact._walk import Leaves, Renamed, Shape, walk
+from penstock.model.errors import ConfigurationError
+from penstock.model.layout import Layout
+from penstock.model.record import Data
 
 Counts: TypeAlias = dict[tuple[str, str, str], int]
 """(field, category, strategy) -> matches."""
-Hits: TypeAlias = Sequence[int]
-"""Numbers of the patterns to be tried; numbers beyond them say nothing here."""
 
+
+class Find(NamedTuple):
+    """A leaf in which something is to be hidden: its number, its text, and where in it."""
+
+    number: int
+    text: str
+    spans: list[Span]
+
+
+AnyLeaves: TypeAlias = Leaves | FlatLeaves
+
+_NEVER: Final = object()
+_ONCE: Final = object()
 _BETWEEN: Final = "\0"  # no pattern takes a control character, or tells one from another
 _OTHER_CONTROL: Final = "\1"
 # what is remembered, at most: names or shapes, fields of a shape, characters of a name
@@ -40,23 +57,38 @@ class Engine:
     policy
         What to do with what they find.
 
-    Attributes
-    ----------
-    patterns
-        (number of the recognizer, number of the pattern in it) of each exact pattern: what `hits` count.
+    Raises
+    ------
+    ConfigurationError
+        A recognizer has not one candidate for each exact pattern.
     """
 
     def __init__(self, recognizers: Sequence[Recognizer], policy: Policy) -> None:
         self.recognizers = recognizers
         self.policy = policy
-        self.patterns = [(one, number) for one, item in enumerate(recognizers) for number in range(len(item.exact))]
-        self.all_hits = range(len(self.patterns))
-        self._begins = list(accumulate((len(item.exact) for item in recognizers), initial=0))
-        self._matches = [recognizers[one].exact[number].match for one, number in self.patterns]
+        # (number of the recognizer, number of the pattern in it) of each exact pattern, as candidates are numbered
+        self._patterns = [(one, number) for one, item in enumerate(recognizers) for number in range(len(item.exact))]
         self._categories = [item.category for item in recognizers]
+        if any(len(item.candidates) != len(item.exact) for item in recognizers):
+            raise ConfigurationError("redact: a recognizer has not one candidate for each exact pattern")
+        self._scan = _prefilter.prefilter(tuple(one for item in recognizers for one in item.candidates))
         # names of fields are few and come again: they are remembered, personal ones aside
         self._names: dict[str, tuple[int, ...]] = {}
         self._shapes: dict[tuple[str, ...], Shape] = {}
+        self._plans: dict[Layout, Plan | object | None] = {}
+        self._ruled = bool(policy.names or policy.paths)
+
+    def record_leaves(self, layout: Layout, data: Data) -> AnyLeaves:
+        """The leaves of a record; from the second record of a layout on without a walk."""
+        known = self._plans.get(layout, _NEVER)
+        if known is None:
+            return self.leaves(data)
+        if isinstance(known, Plan):
+            return FlatLeaves(known, data)
+        # what comes once only is not worth a plan
+        found = plan(data, self.policy.base, self._shapes, self._learn) if known is _ONCE and not self._ruled else None
+        _remember(self._plans, {layout: found if known is _ONCE else _ONCE})
+        return self.leaves(data)
 
     def leaves(self, tree: dict[str, Any]) -> Leaves:
         """The leaves of `tree`."""
@@ -69,98 +101,112 @@ class Engine:
             return walk(value, self.policy, self._shapes, self._learn, name)
         return walk(note, Policy(self.policy.base), self._shapes, self._learn)
 
-    def find(self, leaves: Leaves, hits: Hits) -> list[tuple[int, str, list[Span]]]:
-        """Number, text and spans to be hidden of each leaf that has some; of the patterns, only `hits` are tried."""
-        texts = leaves.texts
-        found = []
-        for number, called in leaves.named.items():
-            text = texts[number]
-            for one in called if text else ():
-                if self.recognizers[one].is_value(text):
-                    found.append((number, text, [(0, len(text), self._owner(text, one, hits))]))
-                    texts[number] = ""
-                    break
-        found += [(number, texts[number], spans) for number, spans in self._search(texts, hits)]
+    def find(self, values: Sequence[AnyLeaves]) -> list[list[Find]]:
+        """For each of `values`, its leaves in which something is to be hidden."""
+        texts: list[str] = []
+        firsts = []
+        for leaves in values:
+            firsts.append(len(texts))
+            texts += leaves.texts
+        hits = self._hits(texts)
+        found = [
+            self._vouched(leaves, first, hits) if leaves.named else []
+            for leaves, first in zip(values, firsts, strict=True)
+        ]
+        for number, patterns in hits.items():
+            spans = self._spans(texts[number], patterns)
+            if spans:
+                at = bisect_right(firsts, number) - 1
+                found[at].append(Find(number - firsts[at], texts[number], spans))
         return found
 
     def in_text(self, text: str) -> list[Span]:
         """The spans to be hidden in a text that stands in no field, as the name of a field."""
-        found = self._search([text], self.all_hits)
-        return found[0][1] if found else []
+        return self._spans(text, range(len(self._patterns)))
 
-    def redact(self, leaves: Leaves, hits: Hits, counts: Counts, null: bool = True) -> bool:
-        """Hide in place what is found, and count it; whether anything changed.
+    def redact(self, leaves: AnyLeaves, found: Sequence[Find], counts: Counts, null: bool = True) -> bool:
+        """Hide what was found, in a copy, and count it; whether anything changed.
 
         Parameters
         ----------
         null
             Whether a value that is removed whole may become null; otherwise a marker takes its place.
         """
-        renamed = self._new_names(leaves, counts) if leaves.names else {}
+        renamed = self._new_names(leaves, counts) if isinstance(leaves, Leaves) and leaves.names else {}
         changed = bool(renamed)
-        for number, text, spans in self.find(leaves, hits):
-            holder, key, where = leaves.place(number, renamed)
+        for number, text, spans in found:
             strategies = leaves.rules.get(number, leaves.base).strategies
-            new: str | None = self._replaced(text, spans, strategies, where, counts)
+            new: str | None = self._replaced(text, spans, strategies, leaves.path(number, renamed), counts)
             if new != text:
                 first, last, one = spans[0]
                 if null and last - first == len(text) and strategies[self._categories[one]].null:
                     new = None
-                holder[key] = new
+                leaves.replace(number, new)
                 changed = True
-        for number, strategy in leaves.whole:
-            changed |= _hide(leaves, number, strategy, renamed, counts, null)
-        if renamed:
+        if isinstance(leaves, Leaves):
+            for number, strategy in leaves.whole:
+                changed |= _hide(leaves, number, strategy, renamed, counts, null)
             _rename(leaves, renamed)
         return changed
 
-    def _owner(self, text: str, one: int, hits: Hits) -> int:
+    def _hits(self, texts: Sequence[str]) -> dict[int, list[int]]:
+        """Number of a text -> the patterns that may match there."""
+        joined = f"\0{_BETWEEN.join(texts)}\0"
+        if joined.count(_BETWEEN) != len(texts) + 1:
+            joined = f"\0{_BETWEEN.join([text.replace(_BETWEEN, _OTHER_CONTROL) for text in texts])}\0"
+        data = joined.encode("utf-8", "surrogatepass")
+        count = data.count
+        hits: dict[int, list[int]] = {}
+        number, at = -1, 0
+        for last, pattern in sorted(self._scan(data)):
+            # what is behind a text belongs to it
+            number += count(b"\0", at, last)
+            at = last
+            patterns = hits.get(number)
+            if patterns is None:
+                hits[number] = [pattern]
+            else:
+                patterns.append(pattern)
+        return hits
+
+    def _vouched(self, leaves: AnyLeaves, first: int, hits: dict[int, list[int]]) -> list[Find]:
+        """The leaves that the names of their fields vouch for; their hits are taken out."""
+        found = []
+        texts = leaves.texts
+        for number, called in leaves.named.items():
+            text = texts[number]
+            for one in called if text else ():
+                if self.recognizers[one].is_value(text):
+                    owner = self._owner(text, one, hits.pop(first + number, ()))
+                    found.append(Find(number, text, [(0, len(text), owner)]))
+                    break
+        return found
+
+    def _owner(self, text: str, one: int, hits: Iterable[int]) -> int:
         """Whose a whole text is that recognizer `one` takes: its own, unless one of higher precedence takes it too."""
-        for hit in hits:
-            if hit < self._begins[one] and self._matches[hit](text):
-                other, pattern = self.patterns[hit]
-                if self.recognizers[other].takes(pattern, text):
-                    one = other
+        for hit in sorted(hits):
+            other, pattern = self._patterns[hit]
+            if other < one and self.recognizers[other].takes(pattern, text):
+                return other
         return one
 
-    def _search(self, texts: list[str], hits: Hits) -> list[tuple[int, list[Span]]]:
-        """The number of each text in which the patterns find something, and its spans."""
-        text = _BETWEEN.join(texts)
-        if text.count(_BETWEEN) >= len(texts):
-            text = _BETWEEN.join([item.replace(_BETWEEN, _OTHER_CONTROL) for item in texts])
+    def _spans(self, text: str, patterns: Iterable[int]) -> list[Span]:
+        """The spans that these patterns find in a text."""
         spans: list[Span] = []
-        for hit in hits:
-            if hit < len(self.patterns):
-                one, pattern = self.patterns[hit]
-                item = self.recognizers[one]
-                pairs = _anchored(item, pattern, text) if item.anchor else item.spans(pattern, text)
-                for first, last in pairs:
-                    spans.append((first, last, one))
-        spans.sort()
-        found: list[tuple[int, list[Span]]] = []
-        number = begin = at = 0
-        for first, last, one in spans:
-            passed = text.count(_BETWEEN, at, first)
-            if passed:
-                number += passed
-                begin = text.rfind(_BETWEEN, at, first) + 1
-            if passed or not found:
-                found.append((number, inside := []))
-            inside.append((first - begin, last - begin, one))
-            at = first
-        return [(number, settle(inside)) for number, inside in found]
+        for pattern in patterns:
+            one, number = self._patterns[pattern]
+            for first, last in self.recognizers[one].spans(number, text):
+                spans.append((first, last, one))
+        if len(spans) > 1:
+            spans.sort()
+            return settle(spans)
+        return spans
 
     def _learn(self, keys: tuple[str, ...]) -> Shape:
         """See `_walk.Learn`."""
         fresh = [name for name in keys if name not in self._names]
-        personal = {fresh[number] for number, _ in self._search(fresh, self.all_hits)}
-        written = '":'.join([*fresh, ""]).encode("utf-8", "surrogatepass")
-        callers = [
-            (one, item)
-            for one, item in enumerate(self.recognizers)
-            if item.name_candidate and re.search(item.name_candidate, written)
-        ]
-        called = {name: tuple(one for one, item in callers if item.names_field(name)) for name in fresh}
+        personal = {name for name in fresh if self.in_text(name)}
+        called = {name: tuple(one for one, it in enumerate(self.recognizers) if it.names_field(name)) for name in fresh}
         calls = [(place, called.get(name) or self._names.get(name, ())) for place, name in enumerate(keys)]
         places = tuple(place for place, name in enumerate(keys) if name in personal)
         shape = tuple((place, recognizers) for place, recognizers in calls if recognizers), places
@@ -175,7 +221,7 @@ class Engine:
         taken: dict[int, set[str]] = {}
         tried: dict[tuple[int, str], int] = {}
         for field in leaves.names:
-            holder, name, _ = leaves.place(field, renamed)
+            holder, name = leaves.holder(field), leaves.key(field)
             said: Counts = {}
             unique = new = self._replaced(name, self.in_text(name), self.policy.base.strategies, "", said)
             names = taken.get(id(holder)) or taken.setdefault(id(holder), set(holder))
@@ -186,7 +232,7 @@ class Engine:
             if unique != name:
                 renamed[field] = unique
                 names.add(unique)
-            where = leaves.place(field, renamed)[2]
+            where = leaves.path(field, renamed)
             for (_, category, strategy), matches in said.items():
                 _count(counts, (where, category, strategy), matches)
         return renamed
@@ -216,18 +262,6 @@ class Engine:
         return new
 
 
-def _anchored(recognizer: Recognizer, number: int, text: str) -> list[tuple[int, int]]:
-    """What pattern `number` finds, tried only on those of the texts in `text` that have the recognizer's anchor."""
-    found: list[tuple[int, int]] = []
-    at = text.find(recognizer.anchor)
-    while at >= 0:
-        left, right = text.rfind(_BETWEEN, 0, at) + 1, text.find(_BETWEEN, at)
-        right = len(text) if right < 0 else right
-        found += recognizer.spans(number, text, left, right)
-        at = text.find(recognizer.anchor, right)
-    return found
-
-
 def _remember(known: dict[Any, Any], new: dict[Any, Any]) -> None:
     """Add what is new, as far as there is room after forgetting the rest."""
     if len(known) + len(new) > _KNOWN:
@@ -244,8 +278,8 @@ def _rename(leaves: Leaves, renamed: Renamed) -> None:
     """Give fields their new names, where they stand."""
     changes: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
     for number, new in renamed.items():
-        holder, name, _ = leaves.place(number, renamed)
-        changes.setdefault(id(holder), (holder, {}))[1][name] = new
+        holder = leaves.holder(number)
+        changes.setdefault(id(holder), (holder, {}))[1][leaves.key(number)] = new
     for holder, names in changes.values():
         items = [(names.get(name, name), value) for name, value in holder.items()]
         holder.clear()
@@ -254,26 +288,30 @@ def _rename(leaves: Leaves, renamed: Renamed) -> None:
 
 def _hide(leaves: Leaves, number: int, strategy: Strategy, renamed: Renamed, counts: Counts, null: bool) -> bool:
     """Hide a value whatever it is; of a container, each leaf, unless it becomes null as a whole."""
-    top, name, where = leaves.place(number, renamed)
-    key = where, WHOLE_FIELD, strategy.name
+    key = leaves.path(number, renamed), WHOLE_FIELD, strategy.name
     if strategy.null and null:
-        top[name] = None
+        leaves.replace(number, None)
         _count(counts, key)
         return True
-    changed = False
-    stack: list[tuple[Any, Any]] = [(top, name)]
-    while stack:
-        holder, at = stack.pop()
-        value = holder[at]
+    hidden = 0
+
+    def hide(value: Any) -> Any:
+        nonlocal hidden
         if isinstance(value, dict):
-            stack += [(value, name) for name in value]
-        elif isinstance(value, list):
-            stack += [(value, index) for index in range(len(value))]
-        elif value is not None:
-            text = value if isinstance(value, str) else orjson.dumps(value).decode()
-            new = strategy.replace(text)
-            if new != text:
-                holder[at] = new
-                _count(counts, key)
-                changed = True
-    return changed
+            return {name: hide(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [hide(item) for item in value]
+        if value is None:
+            return None
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        new = strategy.replace(text)
+        if new == text:
+            return value
+        hidden += 1
+        return new
+
+    value = hide(leaves.value(number))
+    if hidden:
+        leaves.replace(number, value)
+        _count(counts, key, hidden)
+    return bool(hidden)

@@ -1,53 +1,50 @@
-"""The Kafka key and headers of a record: as bytes to be scanned, and as a tree like the record's data to be redacted.
+"""The Kafka key and headers of a record, as a tree like the record's data to be redacted.
 
 They are UTF-8 or not; what is not is carried through as it is, and what is personal in it is found all the same.
 """
 
-from typing import Any, Final, TypeGuard
+from typing import Any, TypeGuard
 
 from msgspec import UNSET, UnsetType
 
-from penstock.agents.redact._engine import Counts, Engine
 from penstock.model.record import HEADER_ORIGIN, Headers, Kept
 
-_KEY_PREFIX: Final = b'kafka":key":'
-_HEADER_PREFIX: Final = b'kafka":headers":'
 
-
-def parts(entry: Kept) -> list[bytes]:
-    """Key and headers with their names, written so that what looks for names of fields finds them."""
-    found = [_KEY_PREFIX + entry.key] if entry.key else []
-    found += [_HEADER_PREFIX + name.encode() + b'":' + value for name, value in entry.headers if _seen(value, name)]
-    return found
-
-
-def redact(
-    engine: Engine, entry: Kept, hits: Any, counts: Counts
-) -> tuple[bytes | UnsetType | None, Headers | UnsetType]:
-    """New key and new headers, each unset where it stays; fields are ``kafka.key`` and ``kafka.headers.<name>``."""
-    groups: dict[str, Any] = {}
-    for name, value in entry.headers:
-        if _seen(value, name):
-            groups.setdefault(name, []).append(_text(value))
+def tree(entry: Kept) -> dict[str, Any]:
+    """Key and headers; fields are ``kafka.key`` and ``kafka.headers.<name>``, a list where a name comes again."""
+    groups = _groups(entry)
     headers = {name: values if len(values) > 1 else values[0] for name, values in groups.items()}
     kafka: dict[str, Any] = {"key": _text(entry.key)} if entry.key else {}
     kafka["headers"] = headers
-    if not engine.redact(engine.leaves({"kafka": kafka}), hits, counts, null=False):
-        return UNSET, UNSET
-    renamed = dict(zip(groups, headers, strict=True))  # names have changed in place, one by one
-    rewritten: Headers = []
+    return {"kafka": kafka}
+
+
+def rewritten(entry: Kept, tree: dict[str, Any]) -> tuple[bytes | UnsetType | None, Headers | UnsetType]:
+    """Key and headers as they stand in the redacted tree, each unset where it stays."""
+    groups = _groups(entry)
+    headers = tree["kafka"]["headers"]
+    renamed = dict(zip(groups, headers, strict=True))  # a name that was changed stands where it stood
+    new: Headers = []
     places = dict.fromkeys(groups, 0)
     for name, value in entry.headers:
         if not _seen(value, name):
-            rewritten.append((name, value))
+            new.append((name, value))
             continue
-        new_name = renamed[name]
-        new = headers[new_name]
+        found = headers[renamed[name]]
         if len(groups[name]) > 1:
-            new, places[name] = new[places[name]], places[name] + 1
-        rewritten.append((new_name, _bytes(new)))
-    key = _bytes(kafka["key"]) if entry.key else entry.key
-    return UNSET if key == entry.key else key, UNSET if rewritten == entry.headers else rewritten
+            found, places[name] = found[places[name]], places[name] + 1
+        new.append((renamed[name], _bytes(found)))
+    key = _bytes(tree["kafka"]["key"]) if entry.key else entry.key
+    return UNSET if key == entry.key else key, UNSET if new == entry.headers else new
+
+
+def _groups(entry: Kept) -> dict[str, list[str]]:
+    """The values of the headers that are looked at, by name."""
+    groups: dict[str, list[str]] = {}
+    for name, value in entry.headers:
+        if _seen(value, name):
+            groups.setdefault(name, []).append(_text(value))
+    return groups
 
 
 def _seen(value: bytes | None, name: str) -> TypeGuard[bytes]:

@@ -1,6 +1,5 @@
 """Which strategy answers for which category in which field."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -112,13 +111,6 @@ def _check(category: str, known: Mapping[str, Recognizer], where: str) -> None:
         raise ConfigurationError(
             f"redact: fields.{where} names {category}, which is no category here", hint=f"there are: {', '.join(known)}"
         )
-
-
-def candidate(where: str) -> bytes:
-    """Finds JSON that may have the field of a rule: a name of it that cannot be an index, as JSON writes a key."""
-    parts = where.split(".")
-    names = [part for part in parts if not part.isdigit()] or parts[:1]
-    return re.escape(names[-1].encode()) + b'":'
 
 
 def maker(secret: Secret | None) -> Callable[[str, Recognizer], Strategy]:

@@ -8,17 +8,17 @@ A recognizer is a file ``recognizers/<category>.py`` (or an entry point in the g
 `EXACT`        compiled patterns; what they match (group 1 if there is one) goes to `validate`. They never take a
                quote, a backslash or a control character, nor NUL on the way to it (which parts the values of a
                record from each other), and are linear in the length of the text
-`CANDIDATE`    for each of them a pattern over the bytes of JSON that Hyperscan and `re` both know, which finds
-               whatever it finds, and more if need be; it may look one character to either side, see `_text`
+`CANDIDATE`    for each of them a pattern over UTF-8 that Hyperscan and `re` both know, which finds whatever it finds,
+               and more if need be; it may take a few characters to either side, see `_text`, and takes no NUL but there
 `validate`     whether a matched text is of the category
 `FIELD_NAMES`  names of fields whose whole value is of the category, if it matches `FIELD_VALUE`: words in lower case
                with underscores; ``phone`` is also ``homePhone``, ``PHONES``, ``phone_2``
 `EXAMPLES`     texts that hold one match, and texts that hold none
 =============  ====================================================================================================
 
-and, where it makes sense, `ANCHOR` (a character that is in every match, to find matches faster), `SHORTENS` (a match
-may be one without its last groups), `canonical` (one text for all ways to write a value), `mask`, `generalise`, and
-`LOCALISED` (then `validate` and `canonical` take a second argument, the regions).
+and, where it makes sense, `SHORTENS` (a match may be one without its last groups), `canonical` (one text for all ways
+to write a value), `mask`, `generalise`, and `LOCALISED` (then `validate` and `canonical` take a second argument, the
+regions).
 """
 
 import re
@@ -34,7 +34,6 @@ RECOGNIZERS: Final = Registry("penstock.agents.redact.recognizers", "penstock.re
 
 _CAMEL: Final = re.compile("(?<=[a-z0-9])(?=[A-Z])")
 _NAME_END: Final = "(?:e?s)?[-_ .]?[0-9]{0,4}"
-_NAME_END_BYTES: Final = "[es0-9_ .-]*"  # more than need be; in this form it costs Hyperscan next to nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,8 @@ class Recognizer:
     candidates: tuple[bytes, ...] = ()
     exact: tuple[re.Pattern[str], ...] = ()
     validate: Callable[[str], bool] = bool
-    anchor: str = ""
     shortens: bool = False
     names: re.Pattern[str] | None = None
-    name_candidate: bytes = b""
     value: re.Pattern[str] | None = None
     canonical: Callable[[str], str] = str
     mask: Callable[[str], str] | None = None
@@ -124,10 +121,8 @@ def load(category: str, names: Sequence[str] | None, regions: tuple[str, ...]) -
         candidates=module.CANDIDATE,
         exact=module.EXACT,
         validate=_local(module, "validate", regions),
-        anchor=getattr(module, "ANCHOR", ""),
         shortens=getattr(module, "SHORTENS", False),
         names=re.compile(f"(?ai)(?:\\A|[^a-z])(?:{'|'.join(patterns)}){_NAME_END}\\Z") if patterns else None,
-        name_candidate=f'(?i:(?:{"|".join(patterns)}){_NAME_END_BYTES})":'.encode() if patterns else b"",
         value=getattr(module, "FIELD_VALUE", None),
         canonical=_local(module, "canonical", regions) if hasattr(module, "canonical") else str,
         mask=getattr(module, "mask", None),

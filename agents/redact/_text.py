@@ -1,8 +1,8 @@
 """The characters that recognizers share, once for text (`EXACT`) and once for bytes (`CANDIDATE`).
 
-A candidate sees the canonical JSON of a record, an exact pattern sees the decoded text. What an exact pattern takes
-must never hold a quote, a backslash or a control character: then it stands in the JSON byte for byte, and a candidate
-that finds the same characters cannot miss it. Only what stands *before* it may be an escape, which `LEFT` allows for.
+An exact pattern sees the text of one value, a candidate sees the texts of many values as UTF-8, each between NUL bytes.
+What an exact pattern takes must never hold a quote, a backslash or a control character, so that JSON that stands in a
+text stays JSON.
 """
 
 import re
@@ -16,8 +16,8 @@ BLANKS: Final = " \u00a0\u2007\u2009\u202f"
 DASH_BYTES: Final = rb"(?:-|\xe2\x80[\x90-\x95])"
 BLANK_BYTES: Final = rb"(?: |\xc2\xa0|\xe2\x80[\x87\x89\xaf])"
 
-LEFT: Final = rb"(?:[^0-9A-Za-z_]|\\[bfnrt])"
-"""What `begins` lets stand before a match, as bytes of JSON: a JSON escape ends in a letter that is none."""
+LEFT: Final = rb"[^0-9A-Za-z_]"
+"""What `begins` lets stand before a match; NUL where a text begins."""
 RIGHT: Final = rb"[^0-9A-Za-z_]"
 ENDS: Final = r"(?![0-9A-Za-z_])"
 

@@ -35,6 +35,8 @@ class Leaves:
 
     Attributes
     ----------
+    tree
+        What was walked; once something was replaced, a copy in which it is.
     texts
         By number: the text, of a number its digits; empty for what holds none, as containers.
     named
@@ -45,11 +47,14 @@ class Leaves:
         The values that are hidden whatever they are, and how.
     rules
         Number -> what the policy says there, where that is not `base`.
+    prefix
+        The path of the tree itself.
     """
 
-    __slots__ = ("_containers", "_prefix", "base", "named", "names", "rules", "texts", "whole")
+    __slots__ = ("_containers", "_ours", "base", "named", "names", "prefix", "rules", "texts", "tree", "whole")
 
-    def __init__(self, base: Rule, containers: list[Container], prefix: str) -> None:
+    def __init__(self, tree: Holder, base: Rule, containers: list[Container], prefix: str) -> None:
+        self.tree: Any = tree
         self.texts: list[str] = []
         self.named: dict[int, tuple[int, ...]] = {}
         self.names: list[int] = []
@@ -57,27 +62,69 @@ class Leaves:
         self.rules: dict[int, Rule] = {}
         self.base = base
         self._containers = containers
-        self._prefix = prefix
+        self.prefix = prefix
+        self._ours: set[int] = set()
 
-    def place(self, number: int, renamed: Renamed) -> tuple[Any, Any, str]:
-        """Where a value stands: its container, its key or index there, and its dotted path by the new names."""
+    def key(self, number: int) -> Any:
+        """The name or index of a value in its container."""
+        first, _, keys, _ = self._containers[self._around(number)]
+        return keys[number - first]
+
+    def path(self, number: int, renamed: Renamed) -> str:
+        """The dotted path of a value, by the new names of fields."""
         containers = self._containers
-        first, holder, keys, outer = containers[bisect_left(containers, (number + 1,)) - 1]
-        key = keys[number - first]
-        parts = [renamed.get(number) or str(key)]
-        while outer:
-            first, _, keys, above = containers[bisect_left(containers, (outer + 1,)) - 1]
-            parts.append(renamed.get(outer) or str(keys[outer - first]))
-            outer = above
-        if self._prefix:
-            parts.append(self._prefix)
-        return holder, key, ".".join(parts[::-1]) if len(parts) > 1 else parts[0]
+        parts = []
+        while number:
+            first, _, keys, outer = containers[bisect_left(containers, (number + 1,)) - 1]
+            parts.append(renamed.get(number) or str(keys[number - first]))
+            number = outer
+        if self.prefix:
+            parts.append(self.prefix)
+        return ".".join(parts[::-1]) if len(parts) > 1 else parts[0]
+
+    def value(self, number: int) -> Any:
+        """The value as it is now."""
+        first, holder, keys, _ = self._containers[self._around(number)]
+        return holder[keys[number - first]]
+
+    def holder(self, number: int) -> Any:
+        """The container of a value, to be written to: from the first time on a copy, in copies of those around it."""
+        return self._own(self._around(number))
+
+    def replace(self, number: int, value: Any) -> None:
+        """Put another value in its place; what was walked stays as it is."""
+        at = self._around(number)
+        first, _, keys, _ = self._containers[at]
+        self._own(at)[keys[number - first]] = value
+
+    def _around(self, number: int) -> int:
+        return bisect_left(self._containers, (number + 1,)) - 1
+
+    def _own(self, at: int) -> Any:
+        """The container at this place in the list, copied; a copied one is put into a copy of the one around it."""
+        first, holder, keys, number = self._containers[at]
+        if at in self._ours:
+            return holder
+        mine = copy = holder.copy()
+        while True:
+            self._ours.add(at)
+            self._containers[at] = first, copy, keys, number
+            if not number:
+                self.tree = copy
+                return mine
+            at, child, inner = self._around(number), copy, number
+            first, copy, keys, number = self._containers[at]
+            if at in self._ours:
+                copy[keys[inner - first]] = child
+                return mine
+            copy = copy.copy()
+            copy[keys[inner - first]] = child
 
 
 def walk(tree: Holder, policy: Policy, shapes: Shapes, learn: Learn, prefix: str = "") -> Leaves:
     """Collect the leaves of `tree`, whose path is `prefix`. Values under a rule that hides them whole are left out."""
     containers: list[Container] = []
-    leaves = Leaves(policy.base, containers, prefix)
+    leaves = Leaves(tree, policy.base, containers, prefix)
     named = leaves.named
     ruled = bool(policy.names or policy.paths)
     values: list[Any] = [tree]
@@ -123,7 +170,7 @@ def _rule(leaves: Leaves, policy: Policy, container: Container, values: list[Any
     """Note what the policy says of the values in `container`; what is hidden whole becomes null in `values`."""
     first, _, keys, outer = container
     for number, key in enumerate(keys, first):
-        rule = policy.paths.get(leaves.place(number, {})[2]) if policy.paths else None
+        rule = policy.paths.get(leaves.path(number, {})) if policy.paths else None
         rule = rule or policy.names.get(key) or leaves.rules.get(outer)
         if rule is None:
             continue

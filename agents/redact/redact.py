@@ -7,26 +7,25 @@ What was done stands in the envelope's ``pii``, by field and category, never wit
 is found goes on with the bytes that it came with. A second pass finds nothing in what the first one wrote, but for
 what it was told to keep.
 
-Each record is scanned once for anything that *may* be personal, as bytes and without being decoded; most records are
-done with that. Where something may be, the exact pattern and the validator of the categories in question decide, value
-by value. The candidates never miss what the exact patterns find (see `_recognizer`), so that this is the same as
-trying every pattern on every value.
+The texts of all records of a frame are scanned at once for anything that *may* be personal. Where something may be,
+the exact pattern and the validator of the category in question decide. The candidates never miss what the exact
+patterns find (see `_recognizer`), so that this is the same as trying every pattern on every value.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
 import orjson
 from msgspec import UNSET, UnsetType
 from pydantic import Field, StringConstraints
 
-from penstock.agents.redact import _message, _numbering, _policy, _prefilter, _recognizer, _secret
-from penstock.agents.redact._engine import Counts, Engine, Hits
+from penstock.agents.redact import _message, _numbering, _policy, _recognizer, _secret
+from penstock.agents.redact._engine import AnyLeaves, Counts, Engine, Find
 from penstock.agents.redact._policy import Policy
 from penstock.agents.redact._spans import in_order
+from penstock.agents.redact._walk import Leaves
 from penstock.agents.redact.recognizers import phone
-from penstock.model.component import Apply, Resources, StageConfig
-from penstock.model.errors import ConfigurationError
+from penstock.model.component import ApplyBatch, Resources, StageConfig
 from penstock.model.record import Data, Headers, Record
 from penstock.model.verdict import KEEP, Keep
 
@@ -41,8 +40,11 @@ DEFAULT_POLICY: Final = {
     "ip": "generalise",
 }
 
+_RUN_BYTES: Final = 1 << 20
+# what is remembered, at most: notes of other stages, notes of our own, bytes of a note
 _CLEAN_NOTES: Final = 256
-_CLEAN_NOTE_BYTES: Final = 4096
+_WRITTEN_NOTES: Final = 1024
+_NOTE_BYTES: Final = 4096
 
 FieldName = Annotated[str, StringConstraints(pattern=r'^[^"\\\x00-\x1f]+$')]
 
@@ -102,7 +104,7 @@ class Found(NamedTuple):
     in_name: bool = False
 
 
-def build(config: Config, resources: Resources) -> Apply:
+def build(config: Config, resources: Resources) -> ApplyBatch:
     """Compile recognizers and policy.
 
     Raises
@@ -110,8 +112,7 @@ def build(config: Config, resources: Resources) -> Apply:
     ConfigurationError
         A category, strategy or region is unknown or does not fit; or a strategy needs the key and there is none.
     """
-    engine = _engine(config, resources)
-    return _Redactor(engine, _scanner(engine, config))
+    return _Redactor(_engine(config, resources))
 
 
 def finder(config: Config) -> Callable[[Data], list[Found]]:
@@ -123,13 +124,13 @@ def finder(config: Config) -> Callable[[Data], list[Found]]:
         leaves = engine.leaves(data)
         found = []
         for number in leaves.names:
-            _, name, where = leaves.place(number, {})
-            for first, last, one in engine.in_text(name):
+            where = leaves.path(number, {})
+            for first, last, one in engine.in_text(leaves.key(number)):
                 item = engine.recognizers[one]
                 strategy = base[item.category].name
                 found.append(Found(where, item.category, item.severity, strategy, first, last, in_name=True))
-        for number, _, spans in engine.find(leaves, engine.all_hits):
-            where = leaves.place(number, {})[2]
+        for number, _, spans in engine.find([leaves])[0]:
+            where = leaves.path(number, {})
             strategies = leaves.rules.get(number, leaves.base).strategies
             for first, last, one in spans:
                 item = engine.recognizers[one]
@@ -140,77 +141,124 @@ def finder(config: Config) -> Callable[[Data], list[Found]]:
     return find
 
 
+class _Parts(NamedTuple):
+    """What is looked at of one record."""
+
+    data: AnyLeaves
+    message: Leaves | None
+    notes: list[tuple[tuple[str, bytes], Leaves]]
+
+
 class _Redactor:
     """The stage: what it looks for, and which notes it found clean.
 
-    Notes such as the schema's come with every record; what was clean once is not scanned again.
+    Notes such as the schema's come with every record; what was clean once is not looked at again.
     """
 
-    __slots__ = ("_clean", "_engine", "_scan")
+    __slots__ = ("_clean", "_engine", "_written")
 
-    def __init__(self, engine: Engine, scan: Callable[[bytes], Hits]) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._scan = scan
         self._clean: set[tuple[str, bytes]] = set()
+        self._written: dict[tuple[Any, ...], bytes] = {}
 
-    def __call__(self, record: Record) -> Keep:
-        entry = record.entry
-        notes: list[tuple[str, bytes]] = []
-        parts: list[bytes] = []
-        raw = record.raw
-        if entry.notes:
-            notes = [note for note in entry.notes.items() if note not in self._clean and note[0] != NOTE]
-        if entry.key or entry.headers:
-            parts = _message.parts(entry)
-        if notes or parts:
-            raw = b"\n".join([raw, *parts, *[note for _, note in notes], b""])
-        hits = self._scan(raw)
-        if hits:
-            return self._redact(record, hits, parts, notes)
-        for note in notes:
-            self._remember(note)
-        return KEEP
+    async def __call__(self, records: Sequence[Record]) -> list[Keep]:
+        verdicts: list[Keep] = []
+        for some in _by_size(records):
+            verdicts += self._redact(some)
+        return verdicts
 
-    def _redact(self, record: Record, hits: Hits, parts: list[bytes], notes: list[tuple[str, bytes]]) -> Keep:
-        """The verdict on a record in which something may be personal, by `hits`."""
+    def _redact(self, records: Sequence[Record]) -> list[Keep]:
+        parts = [self._parts(record) for record in records]
+        looked_at: list[AnyLeaves] = []
+        for data, message, notes in parts:
+            looked_at.append(data)
+            if message is not None:
+                looked_at.append(message)
+            if notes:
+                looked_at += [leaves for _, leaves in notes]
+        found = iter(self._engine.find(looked_at))
+        return [self._verdict(record, part, found) for record, part in zip(records, parts, strict=True)]
+
+    def _parts(self, record: Record) -> _Parts:
+        entry, engine = record.entry, self._engine
+        notes = [
+            (note, engine.note_leaves({note[0]: orjson.loads(note[1])}, note[0]))
+            for note in entry.notes.items()
+            if note not in self._clean and note[0] != NOTE
+        ]
+        message = engine.leaves(_message.tree(entry)) if entry.key or entry.headers else None
+        return _Parts(engine.record_leaves(record.layout, record.data), message, notes)
+
+    def _verdict(self, record: Record, parts: _Parts, found: Iterator[Sequence[Find]]) -> Keep:
+        engine = self._engine
         counts: Counts = {}
-        tree = orjson.loads(record.raw)  # a copy of our own: the record's data may not be changed in place
-        data = tree if self._engine.redact(self._engine.leaves(tree), hits, counts) else UNSET
-        written = {name: new for name, note in notes if (new := self._note(name, note, counts)) is not UNSET}
+        data: Any = UNSET
         key: bytes | UnsetType | None = UNSET
         headers: Headers | UnsetType = UNSET
-        if parts and (hits := self._scan(b"\n".join([b"", *parts, b""]))):
-            key, headers = _message.redact(self._engine, record.entry, hits, counts)
+        if _changes(parts.data, finds := next(found)) and engine.redact(parts.data, finds, counts):
+            data = parts.data.tree
+        if parts.message is not None:
+            finds = next(found)
+            if _changes(parts.message, finds) and engine.redact(parts.message, finds, counts, null=False):
+                key, headers = _message.rewritten(record.entry, parts.message.tree)
+        notes: dict[str, Any] = {}
+        for note, leaves in parts.notes:
+            before = sum(counts.values())
+            if _changes(leaves, finds := next(found)) and engine.redact(leaves, finds, counts):
+                notes[note[0]] = leaves.tree if leaves.prefix else leaves.tree[note[0]]
+            elif sum(counts.values()) == before:
+                self._remember(note)
         if not counts:
             return KEEP
-        return Keep(data=data, notes={**written, NOTE: _merge(record.note(NOTE), counts)}, key=key, headers=headers)
+        notes[NOTE] = self._note(counts) if NOTE not in record.entry.notes else _merged(record.note(NOTE), counts)
+        return Keep(data=data, notes=notes, key=key, headers=headers)
 
-    def _note(self, name: str, note: bytes, counts: Counts) -> Any:
-        """What an earlier stage noted, redacted; unset where it stays."""
-        hits = self._scan(b"\n" + note + b"\n")
-        if hits:
-            before = sum(counts.values())
-            tree = {name: orjson.loads(note)}
-            if self._engine.redact(self._engine.note_leaves(tree, name), hits, counts):
-                return tree[name]
-            if sum(counts.values()) != before:
-                return UNSET
-        self._remember((name, note))
-        return UNSET
+    def _note(self, counts: Counts) -> bytes:
+        """What was done, as JSON; records of one shape often have the same done to them."""
+        done = tuple(sorted(counts.items()))
+        note = self._written.get(done)
+        if note is None:
+            note = orjson.dumps(_listed(counts))
+            if len(self._written) >= _WRITTEN_NOTES:
+                self._written.clear()
+            if len(note) <= _NOTE_BYTES:
+                self._written[done] = note
+        return note
 
     def _remember(self, note: tuple[str, bytes]) -> None:
         if len(self._clean) >= _CLEAN_NOTES:
             self._clean.clear()
-        if len(note[1]) <= _CLEAN_NOTE_BYTES:
+        if len(note[1]) <= _NOTE_BYTES:
             self._clean.add(note)
 
 
-def _merge(before: list[dict[str, Any]] | None, counts: Counts) -> list[dict[str, Any]]:
+def _changes(leaves: AnyLeaves, found: Sequence[Find]) -> bool:
+    return bool(found or leaves.names or leaves.whole)
+
+
+def _by_size(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """The records in runs of about `_RUN_BYTES`: what is looked at at once stands in the memory once more."""
+    first = size = 0
+    for number, record in enumerate(records):
+        size += len(record.raw)
+        if size > _RUN_BYTES:
+            yield records[first : number + 1]
+            first, size = number + 1, 0
+    if first < len(records):
+        yield records[first:]
+
+
+def _merged(before: list[dict[str, Any]], counts: Counts) -> list[dict[str, Any]]:
     """What this and earlier stages of the kind did; what is kept is found by each of them, and counts once."""
-    for item in before or ():
+    for item in before:
         key = (item["field"], item["category"], item["strategy"])
         now = counts.get(key, 0)
         counts[key] = max(now, item["count"]) if item["strategy"] == _policy.KEEP else now + item["count"]
+    return _listed(counts)
+
+
+def _listed(counts: Counts) -> list[dict[str, Any]]:
     return [
         {"category": category, "field": field, "strategy": strategy, "count": count}
         for (field, category, strategy), count in sorted(counts.items())
@@ -239,20 +287,3 @@ def _compile(
         used += [rule] if isinstance(rule, str) else rule.values()
     secret = _secret.load(config.key_env, resources.environ) if _policy.needs_key(used) else None
     return _policy.compile_policy(policy, config.fields, recognizers, _policy.maker(secret))
-
-
-def _scanner(engine: Engine, config: Config) -> Callable[[bytes], Hits]:
-    """The prefilter: numbers of the exact patterns to try, beyond them those that only say that a field is there."""
-    patterns = [pattern for item in engine.recognizers for pattern in item.candidates]
-    if len(patterns) != len(engine.patterns):
-        raise ConfigurationError("redact: a recognizer has not one candidate for each exact pattern")
-    patterns += [item.name_candidate for item in engine.recognizers if item.name_candidate]
-    patterns += [_policy.candidate(where) for where in config.fields]
-    scan = _prefilter.prefilter(tuple(patterns))
-    everything = range(len(patterns))
-
-    def hits(data: bytes) -> Hits:
-        # an escape such as \u0001 ends in what may look like a digit of a number that follows
-        return everything if b"\\u" in data else scan(data)
-
-    return hits

@@ -21,7 +21,8 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 import orjson
 
 from penstock.model.entities import Kind
-from penstock.model.record import Data
+from penstock.model.layout import Layout
+from penstock.model.record import Data, Record
 
 FieldPath: TypeAlias = tuple[str | int, ...]
 """Names from the outside in; 0 stands for any item of a list."""
@@ -77,17 +78,17 @@ def shape(data: Data) -> Shape:
 
 
 class ByShape(Generic[T]):
-    """What is made once for each shape, and found again by a key that is cheaper than the shape.
+    """What is made once for each shape, and found again by the layout of a record, which is cheaper than its shape.
 
-    The key is made of the names and types in the order of the record: one shape may have several keys, one key never
-    has two shapes. The oldest keys go first; shapes of more than `LARGEST` fields are not kept.
+    One shape may have several layouts, one layout never has two shapes. The oldest are forgotten first; shapes of more
+    than `LARGEST` fields are not kept.
 
     Parameters
     ----------
     make
         From a shape.
     most
-        Keys that are kept.
+        Shapes and layouts that are kept.
     """
 
     LARGEST: Final = 1000
@@ -95,58 +96,30 @@ class ByShape(Generic[T]):
     def __init__(self, make: Callable[[Shape], T], most: int) -> None:
         self._make = make
         self._most = most
-        self._made: dict[Any, T] = {}
+        self._made: dict[Layout | str, T] = {}
 
-    def __call__(self, data: Data) -> T:
-        key = _key(data)
+    def __call__(self, record: Record) -> T:
+        layout = record.layout
         try:
-            return self._made[key]
+            return self._made[layout]
         except KeyError:
             pass
-        found = shape(data)
-        # a record whose numbers are whole here and broken there has many keys and one shape
+        found = shape(record.data)
+        # a record whose numbers are whole here and broken there has many layouts and one shape
         known = found.fingerprint in self._made
         made = self._made[found.fingerprint] if known else self._make(found)
         if len(found.fields) <= self.LARGEST:
             self._keep(found.fingerprint, made)
-            self._keep(key, made)
+            self._keep(layout, made)
         return made
 
-    def _keep(self, key: Any, made: T) -> None:
+    def _keep(self, key: Layout | str, made: T) -> None:
         if key not in self._made and len(self._made) >= self._most:
             del self._made[next(iter(self._made))]
         self._made[key] = made
 
     def __len__(self) -> int:
         return len(self._made)
-
-
-def _key(data: Data) -> tuple[Any, ...]:
-    """Names and types of each object, the outermost first, each closed by None: one loop, as it runs for every record.
-
-    Without the None, an empty object could not be told from its neighbour.
-    """
-    key: list[Any] = []
-    objects = [data]
-    for part in objects:
-        key += part
-        for value in part.values():
-            kind = type(value)
-            key.append(kind)
-            if kind is dict:
-                objects.append(value)
-            elif kind is list:
-                key.append(_list_key(value))
-        key.append(None)
-    return tuple(key)
-
-
-def _list_key(items: list[Any]) -> Any:
-    kinds = set(map(type, items))
-    if dict in kinds or list in kinds:
-        objects = frozenset([_key(item) for item in items if type(item) is dict])
-        return frozenset(kinds), objects, frozenset([_list_key(item) for item in items if type(item) is list])
-    return kinds.pop() if len(kinds) == 1 else frozenset(kinds)
 
 
 def _collect(value: Any, path: FieldPath, found: dict[FieldPath, set[Kind]]) -> None:

@@ -117,7 +117,7 @@ def build(config: Config) -> Apply:
     catalogue = Catalogue.load(config.catalogue) if config.catalogue else built_in()
     # by the shape of the data as it is here: stages behind `tag` may have changed it
     guesses = ByShape(lambda shape: guess(shape, catalogue), config.max_shapes)
-    return lambda record: _note(guesses(record.data), record)
+    return lambda record: _note(guesses(record), record)
 
 
 def _note(mapping: Mapping, record: Record) -> Verdict:

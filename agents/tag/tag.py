@@ -69,7 +69,7 @@ def build(config: Config, resources: Resources) -> Apply:
     tenant = _tenant(config.tenant_field, resources.tenant)
 
     def tag(record: Record) -> Verdict:
-        return Keep(notes={"schema": schemas(record.data), "tenant": tenant(record)})
+        return Keep(notes={"schema": schemas(record), "tenant": tenant(record)})
 
     return tag
 

@@ -3,12 +3,14 @@
 import doctest
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.agents import fields
 from penstock.agents.fields import Finder, labels, leaves
+from penstock.model.record import Kept, Record
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
@@ -79,6 +81,35 @@ def test_fields_by_name_and_by_path(names: tuple[str, ...], found: list[tuple[st
 def test_what_is_found_is_a_leaf_at_its_path(data: dict[str, Any], name: str) -> None:
     everything = naive(data)
     assert all(leaf in everything for leaf in Finder((name,))(data))
+
+
+SIMPLE = st.recursive(
+    st.integers(0, 2) | st.sampled_from(["", "x"]) | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "a.b"]), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(derandomize=True, max_examples=300)
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["a", "b", "a.b", "c"]), SIMPLE, max_size=3), max_size=8),
+    st.sampled_from([("a",), ("a", "b"), ("a.b",), ("a.0",), ("a.b.1", "b"), ("A",)]),
+)
+def test_what_is_remembered_of_a_layout_is_what_is_found(records: list[dict[str, Any]], names: tuple[str, ...]) -> None:
+    find = Finder(names)
+    for data in [*records, *records]:
+        found = Finder(names)(data)
+        expected = list(zip(labels([path for path, _ in found]), [value for _, value in found], strict=True))
+        assert find.labelled(Record(Kept(0, 0, orjson.dumps(data), {}), "t/0/0")) == expected
+
+
+def test_items_of_lists_are_found_however_many_there_are() -> None:
+    for names, lists in ((("a",), ([1], [1, 2], [])), (("a.1",), ([1], [1, 2], [1, 2, 3]))):
+        find = Finder(names)
+        for items in lists:
+            data = {"a": items}
+            found = find.labelled(Record(Kept(0, 0, orjson.dumps(data), {}), "t/0/0"))
+            assert [value for _, value in found] == [value for _, value in Finder(names)(data)]
 
 
 def test_a_field_is_found_as_deep_as_the_codec_lets_it_stand() -> None:

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from penstock.agents import registry
 from penstock.cli.demo import networks
-from penstock.model.component import ApplyBatch, Enrich, Resources
+from penstock.model.component import ApplyBatch, Enrich, EnrichRecord, Resources
 from penstock.model.record import Kept, Record
 from penstock.model.verdict import Keep, Verdict
 
@@ -64,6 +64,8 @@ def run(environ: dict[str, str]) -> Callable[..., Any]:
         if kind is ApplyBatch:
             with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
                 return _shown(runner.run(batch(function, [record]))[0])
+        if kind is EnrichRecord:
+            return function(record)
         return _shown(function(record))
 
     return run

@@ -38,7 +38,6 @@ EXACT: Final = (
     ),
     re.compile(f"(?<![{_LOCAL}{_SPACED}{_UNSPACED}])([{_LOCAL}{_SPACED}{_UNSPACED}]++(?<=[{_UNSPACED}])@{_DOMAIN})"),
 )
-ANCHOR: Final = "@"
 SHORTENS: Final = True
 FIELD_NAMES: Final = ("email", "e_mail", "email_address", "mail", "mail_address")
 FIELD_VALUE: Final = re.compile(r"\s*[^\s@*]+@[^\s@*]+\s*")

@@ -46,7 +46,7 @@ _BETWEEN: Final = r"[^0-9+\x00-\x08\x0b\x0c\x0e-\x1f]{0,20}"
 
 _GAP_BYTES: Final = rb"[ ()./\x80-\xff-]"
 _GAPS: Final = _GAP_BYTES + b"+"
-_CLEAR: Final = rb"(?:[^0-9A-Za-z_.:/-]|[^0-9][.:/-]|\\[bfnrt])"
+_CLEAR: Final = rb"(?:[^0-9A-Za-z_.:/-]|[^0-9][.:/-])"
 
 
 def _shapes(shapes: Iterable[tuple[int, ...]], taken: int = 0) -> str:
@@ -80,7 +80,7 @@ CANDIDATE: Final = (
     + rb"[0-9]{5})",
     rb"\([1-9][0-9]{1,3}\)" + _GAP_BYTES + rb"*[0-9]",
     _CLEAR + rb"0[167][0-9]{8}",
-    rb"(?i:" + _WORDS.encode() + rb")[^0-9]*[0-9]{8}",
+    rb"(?i:" + _WORDS.encode() + rb")[^0-9\0]*[0-9]{8}",
 )
 EXACT: Final = (
     re.compile(rf"\+(?<![0-9A-Za-z_+]\+)[ (]?[0-9](?:{_LOOSE}[0-9]){{6,16}}(?![0-9])"),

