@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from penstock.agents import registry
 from penstock.agents.enrich import hash as hash_stage
-from penstock.model.component import Apply, ApplyBatch, Enrich, Resources, StageConfig
+from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichRecord, Resources, StageConfig
 from penstock.model.errors import ConfigurationError
 
 
@@ -49,7 +49,7 @@ def test_configure_validates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("hash", Enrich), ("hashing", Enrich), ("tag", Apply), ("license", ApplyBatch)]
+    ("name", "kind"), [("hash", EnrichRecord), ("hashing", EnrichRecord), ("tag", Apply), ("license", ApplyBatch)]
 )
 def test_the_kind_is_what_build_says_it_returns(name: str, kind: Any) -> None:
     found, function = registry.build(name, registry.configure(name, {}), Resources())
