@@ -43,7 +43,7 @@ def script(text: str) -> str | None:
 
     Japanese is whichever of Han, Hiragana and Katakana it has most of.
     """
-    if _BEYOND_LATIN.search(text) is None:
+    if text.isascii() or _BEYOND_LATIN.search(text) is None:
         return "Latin" if _LATIN.search(text) else None
     counts: Counter[str] = Counter()
     for char, count in Counter(text).items():

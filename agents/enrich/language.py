@@ -93,6 +93,9 @@ def _cld2(text: str) -> Guesses:
         reliable, _, details = pycld2.detect(_printable(text), isPlainText=True)
     if not reliable:
         return []
+    if not details[1][2]:  # one language only, as most texts are
+        _, code, percent, _ = details[0]
+        return [] if code in _NOT_A_LANGUAGE or not percent else [(_ISO.get(code, code), percent / 100)]
     guesses = _ranked((code, percent / 100) for _, code, percent, _ in details)
     return [] if details[0][1] in _NOT_A_LANGUAGE else guesses
 

@@ -8,7 +8,7 @@ for is one match, and not searched.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -27,13 +27,8 @@ Counts: TypeAlias = dict[tuple[str, str, str], int]
 """(field, category, strategy) -> matches."""
 
 
-class Find(NamedTuple):
-    """A leaf in which something is to be hidden: its number, its text, and where in it."""
-
-    number: int
-    text: str
-    spans: list[Span]
-
+Find: TypeAlias = tuple[int, str, list[Span]]
+"""A leaf in which something is to be hidden: its number, its text, and where in it."""
 
 AnyLeaves: TypeAlias = Leaves | FlatLeaves
 
@@ -117,7 +112,7 @@ class Engine:
             spans = self._spans(texts[number], patterns)
             if spans:
                 at = bisect_right(firsts, number) - 1
-                found[at].append(Find(number - firsts[at], texts[number], spans))
+                found[at].append((number - firsts[at], texts[number], spans))
         return found
 
     def in_text(self, text: str) -> list[Span]:
@@ -134,8 +129,9 @@ class Engine:
         """
         renamed = self._new_names(leaves, counts) if isinstance(leaves, Leaves) and leaves.names else {}
         changed = bool(renamed)
+        rules, base = leaves.rules, leaves.base
         for number, text, spans in found:
-            strategies = leaves.rules.get(number, leaves.base).strategies
+            strategies = (rules.get(number, base) if rules else base).strategies
             new: str | None = self._replaced(text, spans, strategies, leaves.path(number, renamed), counts)
             if new != text:
                 first, last, one = spans[0]
@@ -171,14 +167,14 @@ class Engine:
 
     def _vouched(self, leaves: AnyLeaves, first: int, hits: dict[int, list[int]]) -> list[Find]:
         """The leaves that the names of their fields vouch for; their hits are taken out."""
-        found = []
-        texts = leaves.texts
+        found: list[Find] = []
+        texts, recognizers = leaves.texts, self.recognizers
         for number, called in leaves.named.items():
             text = texts[number]
             for one in called if text else ():
-                if self.recognizers[one].is_value(text):
-                    owner = self._owner(text, one, hits.pop(first + number, ()))
-                    found.append(Find(number, text, [(0, len(text), owner)]))
+                if recognizers[one].is_value(text):
+                    seen = hits.pop(first + number, None)
+                    found.append((number, text, [(0, len(text), self._owner(text, one, seen) if seen else one)]))
                     break
         return found
 
@@ -258,7 +254,8 @@ class Engine:
         new = strategy.replace(match)
         # what is general already (a network's address) is no find
         if new != match or strategy.name == KEEP:
-            _count(counts, (where, category, strategy.name))
+            key = where, category, strategy.name
+            counts[key] = counts.get(key, 0) + 1
         return new
 
 

@@ -216,7 +216,7 @@ class _Redactor:
 
     def _note(self, counts: Counts) -> bytes:
         """What was done, as JSON; records of one shape often have the same done to them."""
-        done = tuple(sorted(counts.items()))
+        done = tuple(counts.items())
         note = self._written.get(done)
         if note is None:
             note = orjson.dumps(_listed(counts))
