@@ -223,7 +223,7 @@ def _changed(name: str, record: Record, keep: Keep) -> Aside | None:
     """Write what a stage changed; a value that cannot be written as JSON is the stage's failure, not the frame's."""
     try:
         if keep.data is not UNSET:
-            record.replace_data(keep.data)
+            record.replace_data(keep.data, keep.same_layout)
         for note, value in keep.notes.items():
             record.replace_note(note, value)
     except Exception as error:

@@ -153,9 +153,10 @@ class Record:
             self._notes[name] = None if found is None else orjson.loads(found)
         return self._notes[name]
 
-    def replace_data(self, data: Data | bytes) -> None:
+    def replace_data(self, data: Data | bytes, same_layout: bool = False) -> None:
         """Put new data in place; for `agents.chain`, which applies what stages return."""
-        self._layout = None
+        if not same_layout:
+            self._layout = None
         if isinstance(data, bytes):
             self.entry.data, self._data = data, None
         else:

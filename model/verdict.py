@@ -19,6 +19,8 @@ class Keep(msgspec.Struct, frozen=True, gc=False):
     ----------
     data
         New data (a dict, or canonical JSON bytes); unset leaves it as it is.
+    same_layout
+        The new data has the fields of the old in the same order, of the same types: what is known of them still holds.
     notes
         Parts of the envelope to write, by name; values are JSON-able, or bytes that are JSON already.
     key, headers
@@ -29,6 +31,7 @@ class Keep(msgspec.Struct, frozen=True, gc=False):
     notes: Mapping[str, Any] = {}
     key: bytes | UnsetType | None = UNSET
     headers: Headers | UnsetType = UNSET
+    same_layout: bool = False
 
 
 class Drop(msgspec.Struct, frozen=True, gc=False):

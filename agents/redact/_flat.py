@@ -23,7 +23,7 @@ class Plan:
     numbers, then the items of lists, of which there may be more or fewer from record to record.
     """
 
-    __slots__ = ("base", "fixed", "lists", "named", "nested", "numbers", "places", "singles", "texts")
+    __slots__ = ("base", "first_number", "fixed", "lists", "named", "nested", "numbers", "places", "singles", "texts")
 
     def __init__(self, data: Data, base: Rule, shapes: Shapes, learn: Learn) -> None:
         self.base = base
@@ -59,6 +59,7 @@ class Plan:
                 singles += texts
         self.singles = [(at, name) for at, name, _ in singles]
         self.numbers = [(at, name) for at, name, _ in numbers]
+        self.first_number = len(self.places) + len(singles)
         self.places += singles + numbers
         self.fixed = len(self.places)
         for number, (at, name, _) in enumerate(self.places):
@@ -83,9 +84,15 @@ def plan(data: Data, base: Rule, shapes: Shapes, learn: Learn) -> Plan | None:
 
 
 class FlatLeaves:
-    """What a plan reads of one record; as `_walk.Leaves`."""
+    """What a plan reads of one record; as `_walk.Leaves`.
 
-    __slots__ = ("_objects", "_ours", "_plan", "named", "texts", "tree")
+    Attributes
+    ----------
+    same_layout
+        Whether the tree has the layout of the record: texts became texts, if anything.
+    """
+
+    __slots__ = ("_objects", "_ours", "_plan", "named", "same_layout", "texts", "tree")
 
     names: Sequence[int] = ()
     whole: Sequence[tuple[int, Strategy]] = ()
@@ -94,6 +101,7 @@ class FlatLeaves:
 
     def __init__(self, plan: Plan, data: Data) -> None:
         self.tree: Any = data
+        self.same_layout = True
         self._plan = plan
         self._ours: set[int] | None = None
         self.named: Mapping[int, tuple[int, ...]] = plan.named
@@ -134,7 +142,10 @@ class FlatLeaves:
         if number < plan.fixed:
             at, name, _ = plan.places[number]
             self._own(at)[name] = value
+            if number >= plan.first_number or value is None:
+                self.same_layout = False
             return
+        self.same_layout = False
         place, index = self._item(number)
         at, name, _, _ = plan.lists[place]
         holder, mark = self._own(at), -1 - place

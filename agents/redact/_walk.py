@@ -51,6 +51,9 @@ class Leaves:
         The path of the tree itself.
     """
 
+    same_layout = False
+    """That is not looked after here."""
+
     __slots__ = ("_containers", "_ours", "base", "named", "names", "prefix", "rules", "texts", "tree", "whole")
 
     def __init__(self, tree: Holder, base: Rule, containers: list[Container], prefix: str) -> None:

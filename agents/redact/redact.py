@@ -212,7 +212,7 @@ class _Redactor:
         if not counts:
             return KEEP
         notes[NOTE] = self._note(counts) if NOTE not in record.entry.notes else _merged(record.note(NOTE), counts)
-        return Keep(data=data, notes=notes, key=key, headers=headers)
+        return Keep(data=data, notes=notes, key=key, headers=headers, same_layout=parts.data.same_layout)
 
     def _note(self, counts: Counts) -> bytes:
         """What was done, as JSON; records of one shape often have the same done to them."""
