@@ -7,7 +7,7 @@
 import re
 from bisect import bisect_right
 from collections import Counter
-from functools import lru_cache
+from functools import cache, lru_cache
 
 _BLOCKS = """
 0041-02AF Latin  1D00-1DBF Latin  1E00-1EFF Latin  2C60-2C7F Latin  A720-A7FF Latin  AB30-AB6F Latin  FB00-FB06 Latin
@@ -43,14 +43,27 @@ def script(text: str) -> str | None:
 
     Japanese is whichever of Han, Hiragana and Katakana it has most of.
     """
-    if text.isascii() or _BEYOND_LATIN.search(text) is None:
+    beyond = None if text.isascii() else _BEYOND_LATIN.search(text)
+    if beyond is None:
         return "Latin" if _LATIN.search(text) else None
+    name = _of(beyond[0])
+    letters = _letters(name) if name else None
+    if name and letters and len(text) > 2 * len(letters.sub("", text)):  # more than of everything else together
+        return name
     counts: Counter[str] = Counter()
     for char, count in Counter(text).items():
         name = _of(char)
         if name is not None:
             counts[name] += count
     return counts.most_common(1)[0][0] if counts else None
+
+
+@cache
+def _letters(name: str) -> re.Pattern[str] | None:
+    """Runs of letters of one script; None for what is of no script known here."""
+    spans = [(first, last) for first, last, script in _RANGES if script == name]
+    letters = "".join(char for first, last in spans for char in map(chr, range(first, last + 1)) if char.isalpha())
+    return re.compile(f"[{letters}]+") if letters else None
 
 
 @lru_cache(8192)

@@ -3,6 +3,7 @@
 import doctest
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,17 @@ def test_two_languages_in_one_text(run: Any) -> None:
 )
 def test_script(text: str, name: str | None) -> None:
     assert script(text) == name
+
+
+@settings(derandomize=True, max_examples=400)
+@given(text=st.text("aZé \u0301яΩ\u0482你はア\u0915\u093f\u094d\u0300😀1_-Ⴀ\u16a0\u2c00", max_size=12))
+def test_script_is_that_of_most_letters(text: str) -> None:
+    counts = Counter(name for char in text if (name := _scripts._of(char)) is not None)
+    found = script(text)
+    if found is None:
+        assert not counts
+    else:
+        assert counts[found] == max(counts.values())
 
 
 def test_blocks_of_scripts_do_not_overlap() -> None:
