@@ -49,7 +49,8 @@ class Kept(msgspec.Struct, array_like=True, tag=0, gc=False):
     key : bytes or None
     headers : list of (name, value)
     origin : str
-        The first id where the record was replayed; empty where its id is ``topic/partition/offset``.
+        The first id where the record was replayed, ``topic~epoch/partition/offset`` where the raw topic was deleted
+        and made anew; empty where its id is ``topic/partition/offset``.
     claim : str
         Content address of data too large to travel in a frame; empty where `data` holds it.
     """

@@ -226,7 +226,7 @@ class Deliver:
         return encode_enriched(orjson.loads(value), self._avro_schema_id)
 
     def _headers(self, entry: Kept) -> Headers:
-        if entry.origin:
+        if entry.origin and any(name == HEADER_ORIGIN for name, _ in entry.headers):
             return entry.headers
         known = record_id(self._plan.pipeline.raw_topic, self._partition, entry)
         return [*entry.headers, (HEADER_ORIGIN, known.encode())]

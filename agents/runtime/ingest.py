@@ -176,7 +176,7 @@ class Ingest:
         self._checked = time.monotonic()
 
     def _entry(self, message: Message, asides: list[tuple[Aside, Message]]) -> Entry:
-        origin = _origin(message)
+        origin = _origin(message) or self._first_id(message.offset)
         try:
             data = self._decode(message.value)
         except RecordError as error:
@@ -186,6 +186,14 @@ class Ingest:
             asides.append((aside, message))
             return Stub(message.offset, message.timestamp, "dead", INGEST, error.code, origin)
         return Kept(message.offset, message.timestamp, data, {}, message.key, list(message.headers), origin)
+
+    def _first_id(self, offset: int) -> str:
+        """What tells a record from that of the same offset before the topic was made anew; nothing in the first epoch.
+
+        It travels as the origin, so that whoever compares ids later needs to know of no epoch.
+        """
+        epoch = self._start.epoch
+        return f"{self._plan.pipeline.raw_topic}~{epoch}/{self._partition}/{offset}" if epoch else ""
 
     def _decode(self, value: bytes | None) -> bytes | None:
         if value is None:

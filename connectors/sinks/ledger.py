@@ -130,7 +130,8 @@ class _Ledger:
 
 def _entry(batch: Batch, entry: Entry, seq: int) -> ledger.Entry:
     if isinstance(entry, Lost):
-        id = f"{batch.topic}/{batch.partition}/{entry.offset}"
+        topic = f"{batch.topic}~{batch.epoch}" if batch.epoch else batch.topic
+        id = f"{topic}/{batch.partition}/{entry.offset}"
         return _ledger_entry(batch.epoch, seq, entry.offset, entry.last, id, "lost", 0)
     id = record_id(batch.topic, batch.partition, entry)
     verdict = "kept" if isinstance(entry, Kept) else entry.outcome
