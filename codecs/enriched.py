@@ -31,15 +31,15 @@ _DEFAULTS: Final = {"schema": b"null", "entities": b"[]", "relations": b"[]", "p
 _CACHED: Final = 1024
 
 
-def encode(entry: Kept, *, id: str, metadata: bytes, tenant: bytes = b"null") -> bytes:
+def encode(entry: Kept, *, id: str | bytes, metadata: bytes, tenant: bytes = b"null") -> bytes:
     """The enriched record of an entry.
 
     Parameters
     ----------
     entry : Kept
         With its data in place: neither a tombstone nor a claim.
-    id : str
-        The record's first id.
+    id : str or bytes
+        The record's first id; bytes are JSON already.
     metadata : bytes
         JSON; see `MetadataWriter`.
     tenant : bytes
@@ -49,7 +49,8 @@ def encode(entry: Kept, *, id: str, metadata: bytes, tenant: bytes = b"null") ->
         raise ValueError("a tombstone or a claim has no enriched record")
     notes = entry.notes
     layout, values = _layout(tuple(notes))
-    return layout % (orjson.dumps(id), notes.get("tenant", tenant), entry.data, *values(notes), metadata)
+    written = id if isinstance(id, bytes) else orjson.dumps(id)
+    return layout % (written, notes.get("tenant", tenant), entry.data, *values(notes), metadata)
 
 
 @lru_cache(_CACHED)
@@ -86,13 +87,15 @@ class MetadataWriter:
         self._env = orjson.dumps(env)
         self._version = orjson.dumps(enrichment_version)
         self._heads: dict[tuple[bytes | None, bytes | None], bytes] = {}
-        self._middle = b""
+        self._middle = self._bare = b""
         self._at = -1.0
 
     def write(self, entry: Kept, at: float) -> bytes:
         """The metadata of an entry that is written `at` seconds since the epoch; same as the last time is cheap."""
         if at != self._at:
             self._set_time(at)
+        if not entry.headers and "quality_score" not in entry.notes:
+            return self._bare
         headers = dict(entry.headers)
         source = (headers.get(HEADER_SOURCE_TYPE), headers.get(HEADER_SOURCE_ID))
         head = self._heads.get(source) or self._head(source)
@@ -108,6 +111,7 @@ class MetadataWriter:
             self._version,
         )
         self._at = at
+        self._bare = b"%bnull%bnull}" % (self._head((None, None)), self._middle)
 
     def _head(self, source: tuple[bytes | None, bytes | None]) -> bytes:
         if len(self._heads) >= _CACHED:

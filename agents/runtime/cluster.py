@@ -26,7 +26,7 @@ from aiokafka.errors import BrokerResponseError, KafkaError, kafka_errors
 from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import ConsumerRecord
 
-from penstock.agents.runtime import header_names
+from penstock.agents.runtime import header_names, plain_records
 from penstock.agents.runtime.refusal import credentials_refused, refusal
 from penstock.model.errors import BrokerUnreachableError, ConfigurationError
 from penstock.topology.plan import LARGEST_MESSAGE
@@ -49,6 +49,7 @@ class InvalidRecordError(BrokerResponseError):  # type: ignore[misc] # aiokafka 
 # aiokafka does not know this code, and would tell it as UnknownError
 kafka_errors[InvalidRecordError.errno] = InvalidRecordError
 header_names.install()
+plain_records.install()
 
 
 class _Token(AbstractTokenProvider):  # type: ignore[misc] # aiokafka ships no types

@@ -83,6 +83,7 @@ class Deliver:
         self._letters = letters
         self._payloads = payloads
         self._avro_schema_id = avro_schema_id
+        self._first_ids = f"{plan.pipeline.raw_topic}/{partition}/".encode()
         self._labels = (plan.pipeline.name, DELIVER)
         self._tp = TopicPartition(plan.last_frames, partition)
         self._producer: AIOKafkaProducer | None = None
@@ -200,33 +201,38 @@ class Deliver:
         batch = producer.create_batch()
         now = time.time()
         for entry in entries:
-            value = self._value(entry, now)
-            if value is not None and len(value) > LARGEST_MESSAGE:
-                raise RecordTooLargeError
-            size += len(value or b"")
-            message = {"timestamp": entry.timestamp, "key": entry.key, "value": value, "headers": self._headers(entry)}
-            if batch.append(**message) is None:
+            id = entry.origin.encode() or b"%b%d" % (self._first_ids, entry.offset)
+            value, headers = self._value(entry, id, now), self._headers(entry, id)
+            if value is not None:
+                if len(value) > LARGEST_MESSAGE:
+                    raise RecordTooLargeError
+                size += len(value)
+            at, key = entry.timestamp, entry.key
+            if batch.append(timestamp=at, key=key, value=value, headers=headers) is None:
                 sent.append(await producer.send_batch(batch, topic, partition=self._partition))
                 batch = producer.create_batch()
-                batch.append(**message)
+                batch.append(timestamp=at, key=key, value=value, headers=headers)
         if batch.record_count():
             sent.append(await producer.send_batch(batch, topic, partition=self._partition))
         for future in sent:
             await future
         metrics.BYTES_OUT.labels(*self._labels).inc(size)
 
-    def _value(self, entry: Kept, now: float) -> bytes | None:
+    def _value(self, entry: Kept, id: bytes, now: float) -> bytes | None:
         if entry.data is None:
             return None
-        known = record_id(self._plan.pipeline.raw_topic, self._partition, entry)
         metadata = self._metadata.write(entry, now)
-        value = encode_json(entry, id=known, metadata=metadata, tenant=self._tenant)
+        # names of topics need no escaping; a replayed record's first id may be anything
+        written = orjson.dumps(entry.origin) if entry.origin else b'"%b"' % id
+        value = encode_json(entry, id=written, metadata=metadata, tenant=self._tenant)
         if self._avro_schema_id is None:
             return value
         return encode_enriched(orjson.loads(value), self._avro_schema_id)
 
-    def _headers(self, entry: Kept) -> Headers:
-        if entry.origin and any(name == HEADER_ORIGIN for name, _ in entry.headers):
-            return entry.headers
-        known = record_id(self._plan.pipeline.raw_topic, self._partition, entry)
-        return [*entry.headers, (HEADER_ORIGIN, known.encode())]
+    def _headers(self, entry: Kept, id: bytes) -> Headers:
+        headers = entry.headers
+        if not headers:
+            return [(HEADER_ORIGIN, id)]
+        if entry.origin and any(name == HEADER_ORIGIN for name, _ in headers):
+            return headers
+        return [*headers, (HEADER_ORIGIN, id)]

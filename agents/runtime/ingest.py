@@ -185,7 +185,8 @@ class Ingest:
             aside = Aside(message.offset, known, INGEST, error.code, "dead", error.message, trace(error))
             asides.append((aside, message))
             return Stub(message.offset, message.timestamp, "dead", INGEST, error.code, origin)
-        return Kept(message.offset, message.timestamp, data, {}, message.key, list(message.headers), origin)
+        headers = list(message.headers) if message.headers else []
+        return Kept(message.offset, message.timestamp, data, {}, message.key, headers, origin)
 
     def _first_id(self, offset: int) -> str:
         """What tells a record from that of the same offset before the topic was made anew; nothing in the first epoch.
@@ -230,6 +231,8 @@ class Ingest:
 
 
 def _origin(message: Message) -> str:
+    if not message.headers:
+        return ""
     headers: Mapping[str, bytes | None] = dict(message.headers)
     value = headers.get(HEADER_ORIGIN)
     return value.decode("utf-8", "replace") if value else ""

@@ -21,6 +21,7 @@ from aiokafka.structs import OffsetAndMetadata
 from penstock.agents.runtime import metrics
 from penstock.agents.runtime.cluster import Cluster, Message
 from penstock.agents.runtime.lease import Lease
+from penstock.agents.runtime.plain_records import plain
 from penstock.model.errors import FencedError
 
 QUEUED_BATCHES = 2
@@ -86,6 +87,7 @@ class Owner:
         self.consumer: AIOKafkaConsumer = self.cluster.consumer(
             group_id=f"{self.pipeline}.{self.agent}",
             max_partition_fetch_bytes=2 * 1024 * 1024,
+            value_deserializer=plain,
             **self.options,
         )
 
