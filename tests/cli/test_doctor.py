@@ -64,6 +64,19 @@ def test_an_address_that_cannot_be_one_is_missing(call, monkeypatch):
     assert found(call)["service graph"]["state"] == "missing"
 
 
+def test_a_redis_that_is_named_must_take_its_password_and_that_is_not_shown(call, monkeypatch, redis_server):
+    assert found(call)["redis"]["state"] == "optional"
+    where = f"127.0.0.1:{redis_server.port}"
+    monkeypatch.setenv("REDIS_URL", redis_server.url)
+    checks = found(call)
+    assert (checks["redis"]["state"], checks["redis"]["found"]) == ("ok", where)
+    for url in (f"redis://:s3cret@{where}", f"http://:s3cret@{where}"):
+        monkeypatch.setenv("REDIS_URL", url)
+        checks = found(call)
+        assert checks["redis"]["state"] == "missing" and "REDIS_URL" in checks["redis"]["advice"]
+        assert "s3cret" not in str(checks)
+
+
 def test_packages_that_are_not_there_or_others_than_pinned(call, monkeypatch):
     wanted = ["nowhere-to-be-found>=1", "typer==0.0.1", "rich>=1", 'for-others>=1; platform_machine == "toaster"']
     monkeypatch.setattr(_health, "requires", lambda name: [*wanted, 'gone>=2; extra == "s3"', 'x>=1; extra == "dev"'])

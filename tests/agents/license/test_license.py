@@ -20,6 +20,7 @@ from penstock.model.errors import ConfigurationError, RejectedError, ServiceUnre
 from penstock.model.http import Backoff, ServiceClient
 from penstock.model.record import Kept, Record, Stub
 from penstock.model.verdict import Deny, Keep, Quarantine
+from penstock.stores.cache import LocalCache
 
 ALLOW = {"decision": "allow", "reason": "allowed", "duties": ["attribution", "state-changes"]}
 
@@ -244,14 +245,25 @@ async def test_frames_at_the_same_time(stage, licenses):
 
 async def test_many_licenses_are_asked_for_in_several_questions(licenses, monkeypatch):
     monkeypatch.setattr(_registry, "_MOST_ASKED", 10)
-    monkeypatch.setattr(_registry, "_MOST_KEPT", 25)
-    asked = Registry(Resources(environ={"LICENSE_REGISTRY_URL": licenses.url}), "ingest", 300)
+    here = Resources(environ={"LICENSE_REGISTRY_URL": licenses.url})
+    asked = Registry(here, "ingest", 300, cache=LocalCache(most=25))
     wanted = [f"L-{number}" for number in range(34)]
     licenses.licenses = dict.fromkeys(wanted, ALLOW)
     findings, _ = await asked.findings(wanted)
     assert len(findings) == 34 and {finding.decision for finding in findings.values()} == {"allow"}
     assert [len(question["licenses"]) for question in licenses.questions] == [10, 10, 10, 4]
-    assert len(asked._kept) == 25
+    await asked.findings(wanted[-25:])
+    assert len(licenses.questions) == 4, "what fits is kept"
+
+
+async def test_no_more_refusals_are_kept_than_fit(licenses, monkeypatch):
+    monkeypatch.setattr(_registry, "_MOST_REFUSED", 3)
+    asked = Registry(Resources(environ={"LICENSE_REGISTRY_URL": licenses.url}), "ingest", 300)
+    licenses.refuses = set("ABCDE")
+    for id in "ABCDEAE":
+        with pytest.raises(RejectedError):
+            await asked.findings([id])
+    assert [question["licenses"][0] for question in licenses.questions] == list("ABCDEA")
 
 
 async def test_when_the_registry_is_asked(licenses):
@@ -312,7 +324,7 @@ def test_a_pipeline_license_or_an_address_that_cannot_be():
 def test_refusals_kept_are_raised_without_growing():
     async def scenario() -> int:
         asked = Registry(Resources(), "ingest", 300)
-        asked._keep("A", _registry._Kept(RejectedError("it", 422), 1e12))
+        asked._refuse("A", _registry._Refused(RejectedError("it", 422), 1e12))
         depth = 0
         for _ in range(5):
             try:
@@ -323,4 +335,117 @@ def test_refusals_kept_are_raised_without_growing():
                     trace, depth = trace.tb_next, depth + 1
         return depth
 
-    assert asyncio.run(scenario()) == 2
+    assert asyncio.run(scenario()) == 3, "here, in findings and where it is raised"
+
+
+# Shared between workers
+
+
+@pytest.fixture
+def workers(licenses, redis_server):
+    """Make the client of one more worker, with a clock of its own."""
+
+    def make(seconds: float = 300, pipeline: str = "orders", operation: str = "ingest", **environ: str):
+        clock = Clock()
+        here = {"LICENSE_REGISTRY_URL": licenses.url, "REDIS_URL": redis_server.url, **environ}
+        return Registry(Resources(pipeline=pipeline, environ=here, clock=clock), operation, seconds), clock
+
+    return make
+
+
+def asked_for(licenses) -> list[list[str]]:
+    return [question["licenses"] for question in licenses.questions]
+
+
+async def test_what_one_worker_was_told_no_other_asks(workers, licenses):
+    licenses.licenses = {"A": ALLOW, "B": {"decision": "deny", "reason": "revoked"}}
+    first = (await workers()[0].findings(["A", "B", "X"]))[0]
+    second, clock = workers()
+    found, until = await second.findings(["X", "B", "A", "C"])
+    assert {id: found[id] for id in first} == first
+    assert (found["A"].duties, found["B"].reason) == (("attribution", "state-changes"), "revoked")
+    assert asked_for(licenses) == [["A", "B", "X"], ["C"]]
+    assert clock.now + 290 < until <= clock.now + 300
+
+
+async def test_a_finding_holds_once_its_time_whoever_asked(workers, licenses, redis_server):
+    licenses.licenses["A"] = ALLOW
+    await workers()[0].findings(["A"])
+    with redis_server.client() as client:
+        (name,) = client.keys()
+        client.pexpire(name, 40_000)  # as if it were 260 s later
+    second, clock = workers()
+    _, until = await second.findings(["A"])
+    assert clock.now + 35 < until <= clock.now + 40
+    licenses.licenses["A"] = {"decision": "deny", "reason": "denied"}
+    with redis_server.client() as client:
+        client.flushall()
+    clock.now = until - 1
+    assert (await second.findings(["A"]))[0]["A"].decision == "allow"
+    clock.now = until
+    assert (await second.findings(["A"]))[0]["A"].decision == "deny"
+
+
+async def test_what_an_answer_depends_on_is_not_shared(workers, licenses):
+    licenses.licenses["A"] = ALLOW
+    for others in (
+        {}, {"operation": "export"}, {"seconds": 299}, {"AUTHORITY_ID": "somebody"}, {"pipeline": "another"},
+        {"LICENSE_REGISTRY_URL": f"{licenses.url}/elsewhere"},
+    ):  # fmt: skip
+        await workers(**others)[0].findings(["A"])
+        await workers(**others)[0].findings(["A"])
+    assert len(licenses.questions) == 6
+
+
+async def test_failures_are_not_shared(workers, licenses, redis_server, monkeypatch):
+    monkeypatch.setattr(ServiceClient.__init__, "__kwdefaults__", {
+        **ServiceClient.__init__.__kwdefaults__, "backoff": Backoff(first=0.001, longest=0.01), "retries": 1,
+    })  # fmt: skip
+    for broken in ((503, b""), (200, b"[]"), (200, b'{"results": {"A": {"decision": "perhaps"}}}')):
+        licenses.broken = broken
+        with pytest.raises(ServiceUnreachableError):
+            await workers()[0].findings(["A"])
+    licenses.broken, licenses.refuses = None, {"A"}
+    with pytest.raises(RejectedError):
+        await workers()[0].findings(["A"])
+    with redis_server.client() as client:
+        assert client.keys() == []
+    licenses.refuses, licenses.licenses["A"] = set(), ALLOW
+    assert (await workers()[0].findings(["A"]))[0]["A"].decision == "allow"
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"", b"\xff\0", b"null", b"[]", b'{"decision": "perhaps"}', b'{"decision": "allow", "duties": 7}', b"{" * 999],
+)
+async def test_what_others_put_there_is_asked_for_and_written_over(garbage, workers, licenses, redis_server):
+    licenses.licenses["A"] = ALLOW
+    await workers()[0].findings(["A"])
+    with redis_server.client() as client:
+        (name,) = client.keys()
+        good = client.get(name)
+        client.set(name, garbage, ex=300)
+        assert (await workers()[0].findings(["A"]))[0]["A"].decision == "allow"
+        assert client.get(name) == good
+        client.set(name, good, ex=3000)
+        assert (await workers()[0].findings(["A"]))[0]["A"].decision == "allow"
+        assert client.ttl(name) <= 300, "nobody like this one says that it holds that long"
+    assert len(licenses.questions) == 3
+
+
+async def test_the_stream_goes_on_without_redis_and_says_so_once(stage, licenses, redis_server, caplog):
+    licenses.licenses = {"A": ALLOW, "B": ALLOW, "C": ALLOW}
+    check, _ = stage({"REDIS_URL": redis_server.url})
+    assert isinstance((await check(frame("A")))[0], Keep)
+    redis_server.kill()
+    for ids in ("AB", "ABC"):
+        assert all(isinstance(verdict, Keep) for verdict in await check(frame(*ids)))
+    assert asked_for(licenses) == [["A"], ["B"], ["C"]]
+    (line,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert f"Redis at 127.0.0.1:{redis_server.port}" in line and redis_server.password not in line
+
+
+def test_an_address_of_redis_that_cannot_be():
+    resources = Resources(environ={"LICENSE_REGISTRY_URL": "http://localhost", "REDIS_URL": "http://localhost"})
+    with pytest.raises(ConfigurationError, match="REDIS_URL"):
+        registry.build("license", registry.configure("license", {}), resources)
