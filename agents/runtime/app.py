@@ -5,11 +5,15 @@ offsets serve lag displays only. What is changed:
 
 * `Consumer.perform_seek` asks the hop for its places after every rebalance and recovery;
 * `Consumer.on_partitions_revoked` tells the hop at once what it no longer owns;
-* `Consumer._read_offset` stays empty: with it Faust drops messages that are fetched again after a seek.
+* `Consumer._read_offset` stays empty: with it Faust drops messages that are fetched again after a seek;
+* `Consumer._getmany` takes few messages at a time, and none of a partition that is held back. Faust's own way,
+  `pause_partitions`, loses those that were fetched and not yet handed on: it skips them, and its position is past them.
 
 faust-streaming is pinned exactly for them.
 """
 
+import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,6 +28,9 @@ from penstock.agents.runtime.cluster import HEARTBEAT_SECONDS, SESSION_SECONDS, 
 from penstock.topology.plan import Agent
 
 BUFFERED_FRAMES = 16  # Faust's default of 4096 held 500 MB of frames
+TAKEN_FRAMES = 2  # at a time: what is taken is unpacked at once, what is not stays compressed in the fetcher
+_HELD_SECONDS = 0.02
+_ALL_HELD_SECONDS = 0.2
 
 
 class Placed(Protocol):
@@ -65,6 +72,32 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._read_offset = _NeverRead()
+        self._held: set[TP] = set()
+        self._released = asyncio.Event()
+
+    def hold(self, tp: TP) -> None:
+        """Take no more messages of this partition until it is released; what was taken before still comes."""
+        self._held.add(tp)
+
+    def release(self, tp: TP) -> None:
+        """Take its messages again."""
+        self._held.discard(tp)
+        self._released.set()
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        wanted = (active_partitions or set()) - self._held
+        if self._held:  # one that is released meanwhile must not wait until others get messages
+            timeout = _HELD_SECONDS
+        if not wanted:
+            self._released.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._released.wait(), _ALL_HELD_SECONDS)
+            return {}
+        most = None if self.app.in_recovery else TAKEN_FRAMES
+        thread = self._thread
+        return await thread.call_thread(
+            thread._fetch_records, thread._ensure_consumer(), wanted, timeout=timeout, max_records=most
+        )
 
     async def perform_seek(self) -> None:
         await super().perform_seek()

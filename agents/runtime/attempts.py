@@ -6,11 +6,17 @@ halved, until it is one record; died on again, that record is quarantined withou
 one by an error, is no death: it takes the marks away and keeps what earlier deaths told. A range that blocks the loop
 for longer than the lease would do so for ever, and counts like a deadly one.
 
+Several partitions are worked on at a time, and a death marks them all. So a range that is being halved is worked on
+alone, or the records that waited for a server beside the deadly one would be halved along with it, and condemned.
+
 File: one 40-byte slot a partition: epoch, first, last, deaths (int64, little-endian) and 1 where the mark stands.
 """
 
+import asyncio
 import os
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +48,29 @@ class Attempts:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self._suspects: dict[int, Suspect] = {}
         self._marked: set[int] = set()
+        self._halving = asyncio.Lock()
         for partition in range(os.fstat(self._file).st_size // _SLOT.size):
             slot = os.pread(self._file, _SLOT.size, partition * _SLOT.size)
             epoch, first, last, deaths, marked = _SLOT.unpack(slot)
             if marked:
                 self._suspects[partition] = Suspect(epoch, first, last, deaths + 1)
+
+    def suspects(self, partition: int) -> bool:
+        """Whether something of this partition is suspected: then what it does is made sure of step by step.
+
+        A death in what follows would else forget what earlier ones told of a range that is done but not acknowledged.
+        """
+        return partition in self._suspects
+
+    @asynccontextmanager
+    async def turn(self, partition: int) -> AsyncIterator[None]:
+        """While in the context, no other range that is being halved is worked on."""
+        suspect = self._suspects.get(partition)
+        if suspect is None or suspect.deaths < DEATHS_BEFORE_HALVING:
+            yield
+        else:
+            async with self._halving:
+                yield
 
     def limit(self, partition: int, epoch: int, first: int, last: int) -> tuple[int, bool]:
         """How far to go at once, and whether that one record is to be quarantined unseen.

@@ -23,7 +23,7 @@ from aiokafka import AIOKafkaProducer
 from penstock.agents import registry
 from penstock.agents.chain import Chain
 from penstock.agents.runtime import metrics
-from penstock.agents.runtime.cluster import Cluster
+from penstock.agents.runtime.cluster import Cluster, cancelled
 from penstock.agents.runtime.deadletter import DeadLetters
 from penstock.agents.runtime.deliver import Deliver
 from penstock.agents.runtime.framing import FrameWriter
@@ -128,7 +128,7 @@ class Worker:
         log = logger().bind(pipeline=self.plan.pipeline.name, agent=name)
         while not stop.is_set():
             try:
-                await service(stop)
+                await _uncancelled(service, stop)
             except ConfigurationError:
                 raise
             except Exception as error:
@@ -253,6 +253,16 @@ def source_tasks(
         source = connectors.build_source(component.use, config, resources)
         tasks[name] = SourceTask(cluster, plan, name, component.use, source, config)
     return tasks
+
+
+async def _uncancelled(service: Service, stop: asyncio.Event) -> None:
+    """Run a service; a cancellation that it lets out although nobody cancelled it is a failure like others."""
+    try:
+        await service(stop)
+    except asyncio.CancelledError:
+        if cancelled():
+            raise
+        raise PenstockError("the connection was lost, and a client ended its own task") from None
 
 
 def _tune_collector() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, HTTPException, Request
 
-from penstock.agents.runtime import hop
+from penstock.agents.runtime import healing
 from penstock.model.http import Breaker
 
 pytestmark = pytest.mark.integration
@@ -40,8 +40,8 @@ async def test_records_wait_for_a_registry_that_is_down_and_then_all_come(
     rig, make_raw, serve, monkeypatch, metric
 ) -> None:
     monkeypatch.setattr(Breaker.__init__, "__defaults__", (5, 1.0, time.monotonic))
-    monkeypatch.setattr(hop, "HEAL_EVERY_SECONDS", 0.5)
-    monkeypatch.setattr(hop, "HEAL_FOR_SECONDS", 1.5)
+    monkeypatch.setattr(healing, "HEAL_EVERY_SECONDS", 0.5)
+    monkeypatch.setattr(healing, "HEAL_FOR_SECONDS", 1.5)
     port, registry = _free_port(), Registry()
     rig.environ["LICENSE_REGISTRY_URL"] = f"http://127.0.0.1:{port}"
     plan = await rig.ensure(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from penstock.agents.runtime import hop, worker
+from penstock.agents.runtime import healing, worker
 from penstock.codecs.frame import Frame, decode, encode
 from penstock.model.errors import HoleError
 from penstock.model.record import Kept, Lost
@@ -95,7 +95,12 @@ async def test_a_raw_topic_made_anew_while_nobody_works_is_a_new_epoch(rig, make
     _produce(rig, plan, make_raw, range(100, 104))
     async with rig.working(plan):
         await rig.delivered(plan, epoch=1)
-    assert _ids(rig.read(plan.pipeline.enriched_topic)) == [*range(10), *range(100, 104)]
+    enriched = rig.read(plan.pipeline.enriched_topic)
+    assert _ids(enriched) == [*range(10), *range(100, 104)]
+    topic = plan.pipeline.raw_topic
+    ids = [f"{topic}/0/{offset}" for offset in range(10)] + [f"{topic}~1/0/{offset}" for offset in range(4)]
+    assert [message.json["id"] for message in enriched] == ids
+    assert [dict(message.headers)["penstock-origin"].decode() for message in enriched] == ids
 
 
 @pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "unnoticed"])
@@ -214,8 +219,8 @@ async def test_frames_of_zombies_old_recut_and_overlapping_are_trimmed(rig, make
 
 @pytest.mark.parametrize("at", ["a hop", "delivery"])
 async def test_a_hole_is_never_gone_over_and_is_told(rig, make_raw, monkeypatch, metric, at) -> None:
-    monkeypatch.setattr(hop, "HEAL_FOR_SECONDS", 2.0)
-    monkeypatch.setattr(hop, "HEAL_EVERY_SECONDS", 0.5)
+    monkeypatch.setattr(healing, "HEAL_FOR_SECONDS", 2.0)
+    monkeypatch.setattr(healing, "HEAL_EVERY_SECONDS", 0.5)
     monkeypatch.setattr(worker, "MOST_RESTARTS", 2)
     plan = await rig.ensure(rig.plan())
     _produce(rig, plan, make_raw, range(10))

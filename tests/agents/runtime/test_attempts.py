@@ -1,5 +1,6 @@
 """Finding the record that kills its worker, with deaths that are played."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil, log2
@@ -122,3 +123,77 @@ def test_another_partition_and_another_epoch_are_not_suspected(tmp_path: Path) -
     assert attempts.limit(0, 4, 0, 99) == (99, False)
     assert attempts.limit(1, 5, 0, 99) == (99, False)
     attempts.close()
+
+
+async def _entered(attempts: Attempts, partition: int) -> bool:
+    """Whether the partition gets its turn at once."""
+    try:
+        async with asyncio.timeout(0.05), attempts.turn(partition):
+            return True
+    except TimeoutError:
+        return False
+
+
+async def test_of_the_ranges_that_are_being_halved_one_is_worked_on_at_a_time(tmp_path: Path) -> None:
+    for deaths in range(2):
+        life = Attempts(tmp_path / "attempts")
+        for partition in (0, 1, 2) if deaths else (0, 1):
+            life.begin(partition, 0, 0, 99)
+    attempts = Attempts(tmp_path / "attempts")
+    assert [attempts.suspects(partition) for partition in range(4)] == [True, True, True, False]
+    async with attempts.turn(0):
+        assert [await _entered(attempts, partition) for partition in (1, 2, 3)] == [False, True, True]
+    assert await _entered(attempts, 1)
+    attempts.close()
+
+
+def test_innocent_ranges_that_are_at_work_at_each_death_are_not_condemned(tmp_path: Path) -> None:
+    """Three partitions; one record of partition 0 kills, each time with the others in the midst of what they may do."""
+    done: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    condemned: list[tuple[int, int]] = []
+    for _ in range(60):
+        attempts = Attempts(tmp_path / "attempts")
+        if not _live(attempts, done, condemned):
+            break
+    assert condemned == [(0, 0)]
+    assert done == {partition: list(range(100)) for partition in range(3)}
+
+
+def _live(attempts: Attempts, done: dict[int, list[int]], condemned: list[tuple[int, int]]) -> bool:
+    """One life of a worker that begins with partition 2; False when all is done, True when it died."""
+    died = asyncio.Event()
+
+    async def partition(number: int) -> None:
+        while len(done[number]) < 100:
+            async with attempts.turn(number):
+                first = len(done[number])
+                until, poisonous = attempts.limit(number, 0, first, 99)
+                attempts.begin(number, 0, first, until)
+                if poisonous:
+                    condemned.append((number, first))
+                elif number == 0:
+                    for _ in range(3):  # the others get to begin
+                        await asyncio.sleep(0)
+                    if first == 0:
+                        died.set()
+                        await asyncio.Event().wait()
+                else:
+                    for _ in range(9):
+                        await asyncio.sleep(0)
+                done[number] += range(first, until + 1)
+                attempts.end(number, until)
+
+    async def life() -> bool:
+        lanes = [asyncio.ensure_future(partition(number)) for number in (2, 1, 0)]
+        death = asyncio.ensure_future(died.wait())
+        everything = asyncio.gather(*lanes)
+        await asyncio.wait([death, everything], return_when=asyncio.FIRST_COMPLETED)
+        for task in (death, *lanes):
+            task.cancel()
+        await asyncio.gather(death, everything, return_exceptions=True)
+        return died.is_set()
+
+    if asyncio.run(life()):
+        return True
+    attempts.close()
+    return False

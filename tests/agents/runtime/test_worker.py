@@ -1,0 +1,75 @@
+"""What the supervisor of a worker's services makes of how they end."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.agents.runtime.cluster import Cluster
+from penstock.agents.runtime.worker import Worker
+from penstock.topology.plan import plan
+from penstock.topology.spec import Pipeline
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Worker:
+    made = plan(Pipeline.model_validate({"name": "orders"}))
+    return Worker(Cluster("127.0.0.1:1"), made, {}, tmp_path, [], [])
+
+
+async def _lost() -> None:
+    """Await a task that somebody else cancels, as aiokafka does with its own where a connection is lost."""
+    task = asyncio.create_task(asyncio.sleep(60))
+    asyncio.get_running_loop().call_soon(task.cancel)
+    await task
+
+
+async def test_the_end_of_a_clients_own_task_is_a_failure_and_not_an_order_to_stop(worker: Worker) -> None:
+    stop = asyncio.Event()
+    lives = []
+
+    async def service(stop: asyncio.Event) -> None:
+        lives.append(1)
+        if len(lives) == 1:
+            await _lost()
+        stop.set()
+
+    await asyncio.wait_for(worker._supervise("ingest", service, stop), 20)
+    assert len(lives) == 2
+
+
+async def test_an_order_to_stop_stops(worker: Worker) -> None:
+    started = asyncio.Event()
+
+    async def service(stop: asyncio.Event) -> None:
+        started.set()
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(worker._supervise("ingest", service, asyncio.Event()))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_consumer_that_loses_its_tasks_still_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+
+    class Part:
+        def __init__(self, name: str, lost: bool = False) -> None:
+            self.name, self.lost = name, lost
+
+        async def close(self) -> None:
+            closed.append(self.name)
+            if self.lost:
+                await _lost()
+
+    consumer: Any = Cluster("127.0.0.1:1").reader()
+    consumer._coordinator, consumer._fetcher, consumer._client = (
+        Part("group", lost=True),
+        Part("fetcher"),
+        Part("client"),
+    )
+    await consumer.stop()
+    assert closed == ["group", "fetcher", "client"]
