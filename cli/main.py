@@ -28,6 +28,8 @@ import importlib
 import os
 import pkgutil
 import sys
+import threading
+import time
 from collections.abc import Iterator, MutableMapping
 from functools import cached_property
 from importlib.metadata import version
@@ -46,6 +48,7 @@ PACKAGE = "penstock.cli"
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 TRACEBACK = "PENSTOCK_TRACEBACK"
+THREADS_SECONDS = 5.0
 
 
 class _Found(MutableMapping[str, Any]):
@@ -176,6 +179,28 @@ def report(error: PenstockError) -> None:
 
 def main() -> int:
     """Run the command that the arguments name; its exit status."""
+    status = _run()
+    _leave_threads(status)
+    return status
+
+
+def _leave_threads(status: int) -> None:
+    """End the process although a thread of a library does not end.
+
+    Faust's consumers have threads of their own, which a lost connection may leave running for ever: the process would
+    stay a member of its groups, and nobody else would get its partitions.
+    """
+    deadline = time.monotonic() + THREADS_SECONDS
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+
+
+def _run() -> int:
     try:
         app()
     except SystemExit as end:

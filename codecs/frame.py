@@ -49,8 +49,15 @@ class Frame(msgspec.Struct, array_like=True):
         """This frame without what lies below raw offset `owed` of `epoch`; itself where nothing does."""
         if epoch != self.epoch or owed <= self.first:
             return self
-        entries = [entry for entry in self.entries if _end(entry) >= owed]
+        entries = [_from(entry, owed) for entry in self.entries if _end(entry) >= owed]
         return Frame(self.topic_id, self.epoch, owed, self.last, self.input, False, entries)
+
+    def upto(self, last: int) -> "Frame":
+        """This frame without what lies above raw offset `last`; itself where nothing does."""
+        if last >= self.last:
+            return self
+        entries = [_upto(entry, last) for entry in self.entries if entry.offset <= last]
+        return Frame(self.topic_id, self.epoch, self.first, last, self.input, self.genesis, entries)
 
 
 class Head(msgspec.Struct, array_like=True):
@@ -137,3 +144,13 @@ def split(frame: Frame, limit: int = MAX_FRAME_BYTES) -> list[Frame]:
 def _end(entry: Entry) -> int:
     """The last raw offset that the entry stands for."""
     return entry.last if isinstance(entry, Lost) else entry.offset
+
+
+def _from(entry: Entry, first: int) -> Entry:
+    """The entry without what it stands for below `first`."""
+    return Lost(first, entry.last) if isinstance(entry, Lost) and entry.offset < first else entry
+
+
+def _upto(entry: Entry, last: int) -> Entry:
+    """The entry without what it stands for above `last`."""
+    return Lost(entry.offset, last) if isinstance(entry, Lost) and entry.last > last else entry

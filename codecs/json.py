@@ -50,21 +50,9 @@ def decode(data: bytes) -> Data:
     DecodeError
         See the head of this module.
     """
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        found, position = error.msg, error.pos
-    else:
-        if type(value) is not dict:
-            raise DecodeError("the message is not a JSON object")
-        # Translating and searching takes a tenth of what a regular expression takes.
-        if _LONG_RUN in data.translate(_ZERO_DIGITS) and _holds_huge_integer(data):
-            raise DecodeError("the message holds a number too large for 64 bits")
-        return value
-    # Outside of the handler: orjson's error carries the message itself, and must not be chained to ours.
-    if data.startswith(_BOM):
-        return decode(data[len(_BOM) :])
-    raise DecodeError(_reason(data, found, position))
+    value = _read(data)
+    _refuse_huge_integers(data)
+    return value
 
 
 def canonical(data: bytes) -> bytes:
@@ -74,12 +62,37 @@ def canonical(data: bytes) -> bytes:
     ------
     DecodeError
     """
-    value = decode(data)
+    value = _read(data)
     try:
-        return orjson.dumps(value)
+        written = orjson.dumps(value)
     except orjson.JSONEncodeError:
-        pass  # what was just parsed has nothing else that cannot be written
-    raise DecodeError(f"the message is nested deeper than {MAX_DEPTH} levels")
+        written = b""  # what was just parsed has nothing but its depth that cannot be written
+    if written != data:  # an integer that became a float is not written as it was read
+        _refuse_huge_integers(data)
+    if not written:
+        raise DecodeError(f"the message is nested deeper than {MAX_DEPTH} levels")
+    return written
+
+
+def _read(data: bytes) -> Data:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        found, position = error.msg, error.pos
+    else:
+        if type(value) is not dict:
+            raise DecodeError("the message is not a JSON object")
+        return value
+    # Outside of the handler: orjson's error carries the message itself, and must not be chained to ours.
+    if data.startswith(_BOM):
+        return _read(data[len(_BOM) :])
+    raise DecodeError(_reason(data, found, position))
+
+
+def _refuse_huge_integers(data: bytes) -> None:
+    # Translating and searching takes a tenth of what a regular expression takes.
+    if _LONG_RUN in data.translate(_ZERO_DIGITS) and _holds_huge_integer(data):
+        raise DecodeError("the message holds a number too large for 64 bits")
 
 
 def _holds_huge_integer(data: bytes) -> bool:

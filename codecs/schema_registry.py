@@ -6,10 +6,14 @@ same time share one request. Nothing is retried here: who waits, and for how lon
 =======================================  ============================================================
 answer                                   raised
 =======================================  ============================================================
-404 for a schema id                      `DecodeError`: the message that names it cannot be read
 401, 403, 408, 429, 5xx, none at all     `ServiceUnreachableError`, retriable, with ``Retry-After``
+any other 4xx for a schema id, or for    `DecodeError`: the message that names it cannot be read
+what that schema refers to
 anything else below 500                  `RejectedError`
 =======================================  ============================================================
+
+Ids are positive and of 32 bits with a sign. One beyond is no schema's, and is not asked for: a registry may fail at it
+as at an outage, which would be waited for without end.
 """
 
 import asyncio
@@ -30,6 +34,7 @@ DEFAULT_URL: Final = "http://localhost:8081"
 CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 
 _WAIT: Final = frozenset((401, 403, 408, 429))
+_GREATEST_ID: Final = 2**31 - 1
 
 
 class Schema(NamedTuple):
@@ -106,11 +111,13 @@ class SchemaRegistry:
         Raises
         ------
         DecodeError
-            The registry does not know the id, or what it has for it cannot be read.
+            The registry does not know the id or refuses it, or what it has for it cannot be read.
         ServiceUnreachableError, RejectedError
         """
         if id in self._schemas:
             return self._schemas[id]
+        if id > _GREATEST_ID:
+            raise DecodeError(f"the message names schema id {id}, which no schema has: they end at {_GREATEST_ID}")
         task = self._asked.get(id)
         if task is None:
             task = self._asked[id] = asyncio.create_task(self._fetch(id))
@@ -163,12 +170,12 @@ class SchemaRegistry:
 
     async def _fetch(self, id: int) -> Schema:
         try:
-            answer = await self._call("GET", f"/schemas/ids/{id}")
+            return await self._read(id, await self._call("GET", f"/schemas/ids/{id}"))
         except RejectedError as error:
-            if error.status != 404:
+            if error.status < 400:  # a redirect: its address is wrong, the message is not
                 raise
-            raise DecodeError(f"the message names schema id {id}, which the schema registry does not know") from None
-        return await self._read(id, answer)
+            why = "does not know" if error.status == 404 else f"refuses with status {error.status}"
+        raise DecodeError(f"the message names schema id {id}, which the schema registry {why}")
 
     def _settle(self, id: int, task: "asyncio.Task[Schema]") -> None:
         del self._asked[id]

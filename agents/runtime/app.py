@@ -107,6 +107,10 @@ class Consumer(driver.Consumer):
         self.app.hop.give_up_places(revoked)
         await super().on_partitions_revoked(revoked)
 
+    async def begins_at(self, tp: TP) -> int:
+        """The first offset that the partition's log still has."""
+        return int((await self.earliest_offsets(tp)).get(tp, 0))
+
     def stand_at(self, tp: TP, offset: int) -> None:
         """Forget what was acknowledged of `tp`: a seek leaves Faust's books with gaps that freeze its commits."""
         self._acked.pop(tp, None)

@@ -15,6 +15,7 @@ A record that the broker refuses (too large, a timestamp it does not take) is fo
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,11 +33,11 @@ from penstock.agents.runtime.messages import BATCH_BYTES
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.progress import Progress, encode, read_progress
 from penstock.agents.runtime.reading import Reader
-from penstock.agents.runtime.tail import first_offset
+from penstock.agents.runtime.tail import bounds
 from penstock.codecs.avro import encode_enriched
 from penstock.codecs.enriched import MetadataWriter
 from penstock.codecs.enriched import encode as encode_json
-from penstock.model.errors import TooLargeError
+from penstock.model.errors import FencedError, TooLargeError
 from penstock.model.record import HEADER_ORIGIN, Entry, Headers, Kept, record_id
 from penstock.topology.plan import DELIVER, LARGEST_MESSAGE, Plan
 
@@ -87,12 +88,14 @@ class Deliver:
         self._labels = (plan.pipeline.name, DELIVER)
         self._tp = TopicPartition(plan.last_frames, partition)
         self._producer: AIOKafkaProducer | None = None
+        self._committed: tuple[int, int] | None = None
         self._reader = Reader(plan.last_frames, partition, None)
 
     async def open(self) -> int:
         await self._start_producer()
         known = await read_progress(self._cluster, self._plan, self._partition)
-        begin = await first_offset(self._cluster, self._tp)
+        self._committed = (known.epoch, known.next) if known else None
+        begin, _ = await bounds(self._cluster, self._tp)
         if known is None:
             self._reader.place = None
             return begin
@@ -100,8 +103,8 @@ class Deliver:
         self._reader.place = Place(known.epoch, known.next, position)
         return position
 
-    async def handle(self, messages: list[Message]) -> int | None:
-        began = time.perf_counter()
+    async def handle(self, messages: Iterable[Message]) -> int | None:
+        began, received = time.perf_counter(), self._reader.received
         run = _Run()
         for frame, place in self._reader.owed(messages):
             if run.place is not None and run.place.epoch != frame.epoch:
@@ -119,7 +122,7 @@ class Deliver:
         if run.place is not None:
             await self._deliver(run)
         metrics.FRAME_SECONDS.labels(*self._labels).observe(time.perf_counter() - began)
-        metrics.BYTES_IN.labels(*self._labels).inc(sum(len(message.value) for message in messages))
+        metrics.BYTES_IN.labels(*self._labels).inc(self._reader.received - received)
         return None  # committed in the transaction
 
     async def skipped(self, position: int) -> None:
@@ -142,12 +145,12 @@ class Deliver:
     async def _deliver(self, run: _Run) -> None:
         """One transaction, or several where the broker refuses a record among them."""
         assert run.place is not None
+        kept = [entry for entry in run.entries if isinstance(entry, Kept)]
         try:
-            await self._transact(run.entries, run)
+            await self._transact(kept, run)
         except _REFUSED as error:
             await self.close()
             await self._start_producer()
-            kept = [entry for entry in run.entries if isinstance(entry, Kept)]
             if len(kept) == 1:
                 await self._refuse(kept[0], run.topic_id, error)
                 await self._transact([], run)
@@ -156,8 +159,17 @@ class Deliver:
                     await self._deliver(half)
             return
         metrics.RECORDS_IN.labels(*self._labels).inc(len(run.entries))
-        metrics.RECORDS_OUT.labels(*self._labels).inc(sum(isinstance(entry, Kept) for entry in run.entries))
+        metrics.RECORDS_OUT.labels(*self._labels).inc(len(kept))
         metrics.NEXT.labels(*self._labels, str(self._partition)).set(run.place.next)
+
+    async def _look_again(self) -> None:
+        """A new producer fences whoever delivered meanwhile: what we are about to deliver may be delivered.
+
+        The refusal may come from our own client, so that the broker had no chance to say that we were fenced.
+        """
+        known = await read_progress(self._cluster, self._plan, self._partition)
+        if ((known.epoch, known.next) if known else None) != self._committed:
+            raise FencedError("another worker delivered while a record was refused here")
 
     def _halves(self, run: _Run) -> list[_Run]:
         assert run.place is not None
@@ -175,12 +187,12 @@ class Deliver:
         aside = Aside(entry.offset, known, DELIVER, code, "dead", f"the broker refused it: {type(error).__name__}")
         await self._letters.set_aside(self._partition, [aside], topic_id)
 
-    async def _transact(self, entries: list[Entry], run: _Run) -> None:
+    async def _transact(self, kept: list[Kept], run: _Run) -> None:
         assert self._producer is not None and run.place is not None
         producer, place = self._producer, run.place
         await producer.begin_transaction()
         try:
-            await self._send([entry for entry in entries if isinstance(entry, Kept)])  # 1
+            await self._send(kept)  # 1
             progress = Progress(run.topic_id, place.epoch, place.next, self._plan.last_frames, place.input)
             key = f"{self._plan.pipeline.raw_topic}/{self._partition}".encode()
             await producer.send_and_wait(  # 2
@@ -192,6 +204,7 @@ class Deliver:
             await producer.abort_transaction()
             raise
         await producer.commit_transaction()
+        self._committed = place.epoch, place.next
 
     async def _send(self, entries: list[Kept]) -> None:
         """Send the records in batches and wait for every one of them."""

@@ -6,6 +6,7 @@ what is no UTF-8 written as ``\xff``. The seam is the name `MemoryRecords` in ai
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, SupportsIndex
 
 from aiokafka.consumer import fetcher
@@ -45,10 +46,13 @@ class _Batch:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
+        read = 0
         try:
-            return iter(list(self._batch))
+            for record in self._batch:
+                yield record
+                read += 1
         except UnicodeDecodeError:
-            return iter(_Lenient(self._data))
+            yield from islice(_Lenient(self._data), read, None)
 
     def __next__(self) -> Any:
         return next(self._batch)

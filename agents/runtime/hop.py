@@ -26,6 +26,7 @@ are those of one partition, in `agents/runtime/lane.py`.
 
 import asyncio
 import contextlib
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -85,11 +86,13 @@ class Hop:
         self._lanes: dict[TP, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] | None = None
+        self._placed = False
         self.joined = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; raises what made it impossible to go on."""
         self._failure = asyncio.get_running_loop().create_future()
+        self._placed = False
         folder = self._folder / self._agent.name
         folder.mkdir(parents=True, exist_ok=True)
         attempts = Attempts(folder / "attempts")
@@ -117,12 +120,22 @@ class Hop:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._app.stop(), 20)
             attempts.close()
+            if self._app.crashed and not self._placed:
+                self._discard_table(folder / "faust")
 
     async def _on_stream(self, stream: Any) -> None:
         async for event in stream.noack().events():
             lane = self._lanes.get(event.message.tp)
             if lane is not None:  # step 5: if there is none, whoever owns it reads it again
                 lane.offer(stream, event)
+
+    def _discard_table(self, folder: Path) -> None:
+        """What stands here may be damaged, or ahead of its changelog: then it would end every start alike.
+
+        It is a checkpoint only: it comes back from the changelog, and where we stand from the output.
+        """
+        self._processor.log.warning("the table is thrown away", reason=type(self._app.crash_reason).__name__)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is not None and not self._failure.done():
@@ -146,6 +159,7 @@ class Hop:
                 self._open(consumer, tp, place, share)
             metrics.REBALANCES.labels(*self._labels).inc()
             metrics.PARTITIONS.labels(*self._labels).set(len(mine))
+            self._placed = True
             self.joined.set()
         except Exception as error:
             self._fail(error)
@@ -203,16 +217,12 @@ class Hop:
             if self._app.crashed:
                 raise PenstockError(f"the Faust app stopped: {type(self._app.crash_reason).__name__}")
             for tp, lane in list(self._lanes.items()):
-                lag = self._lag(tp, lane.place)
+                lag = lane.lag(self._app.consumer.highwater(tp) or 0)
                 metrics.LAG.labels(*self._labels, str(tp.partition)).set(lag)
                 await lane.look(lag)
             if time.monotonic() - purged > PURGE_EVERY_SECONDS:
                 purged = time.monotonic()
                 await self._purge()
-
-    def _lag(self, tp: TP, place: Place | None) -> int:
-        highwater = self._app.consumer.highwater(tp) or 0
-        return max(0, highwater - (place.input + 1 if place else 0))
 
     async def _purge(self) -> None:
         """Delete input frames that this agent is done with, but the tail, which the agent before it reads."""

@@ -14,7 +14,7 @@ owed beyond the topic's end means that the topic was cut back: ingest stops and 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import orjson
@@ -29,16 +29,17 @@ from penstock.agents.runtime.logs import logger
 from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.progress import read_progress
-from penstock.agents.runtime.tail import frames_tail
+from penstock.agents.runtime.tail import bounds, frames_tail
 from penstock.agents.runtime.topic_ids import topic_id, topic_ids
 from penstock.codecs.avro import AvroDecoder
-from penstock.codecs.frame import Frame, weight
+from penstock.codecs.frame import Frame
 from penstock.codecs.json import canonical
 from penstock.model.errors import HoleError, PenstockError, RecordError
-from penstock.model.record import HEADER_ORIGIN, Entry, Kept, Lost, Stub
+from penstock.model.record import HEADER_ORIGIN, Entry, Headers, Kept, Lost, Stub
 from penstock.topology.plan import INGEST, Plan
 
 CHECK_SECONDS = 5.0
+_OVERHEAD, _OVERHEAD_OF_HEADER = 64, 8  # bytes, about: a frame that is too large all the same is split by its writer
 METADATA_SECONDS = 10.0
 """How soon a raw topic that was deleted and made anew is found again; the client's default is 5 minutes."""
 
@@ -60,7 +61,7 @@ async def find_start(cluster: Cluster, plan: Plan, partition: int) -> Start:
     async with cluster.admin() as admin:
         topic_id = (await topic_ids(admin, [raw]))[raw]
     head = (await frames_tail(cluster, plan.first_frames, [partition])).get(partition)
-    begin, end = await _bounds(cluster, raw, partition)
+    begin, end = await bounds(cluster, TopicPartition(raw, partition))
     if head is None:
         known = await read_progress(cluster, plan, partition)
         if known is None or known.topic_id != topic_id:
@@ -76,16 +77,6 @@ async def find_start(cluster: Cluster, plan: Plan, partition: int) -> Start:
             hint="the topic lost its end; restore it, or delete and recreate it to start a new epoch",
         )
     return Start(topic_id, epoch, max(owed, begin), genesis=False, lost=Lost(owed, begin - 1) if owed < begin else None)
-
-
-async def _bounds(cluster: Cluster, topic: str, partition: int) -> tuple[int, int]:
-    consumer = cluster.reader()
-    await consumer.start()
-    try:
-        tp = TopicPartition(topic, partition)
-        return (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
-    finally:
-        await consumer.stop()
 
 
 class Ingest:
@@ -110,6 +101,9 @@ class Ingest:
         self._letters = letters
         self._payloads = payloads
         self._avro = avro
+        self._decode: Callable[[bytes], bytes] = (
+            canonical if avro is None else lambda value: orjson.dumps(avro.decode(value))
+        )
         self._labels = (plan.pipeline.name, INGEST)
         self._start = Start("", 0, 0, genesis=True)
         self._next = 0
@@ -128,32 +122,35 @@ class Ingest:
                 first=start.lost.offset, last=start.lost.last,
             )  # fmt: skip
             self._next = start.lost.offset
-            await self._emit([start.lost], start.lost.last)
+            await self._send([start.lost], start.lost.last)
         return start.next
 
-    async def handle(self, messages: list[Message]) -> int | None:
+    async def handle(self, messages: Iterable[Message]) -> int | None:
         await self._check_topic()
-        messages = [message for message in messages if message.offset >= self._next]
+        if self._avro is not None:
+            messages = await self._prefetched(self._avro, messages)
         batching = self._plan.pipeline.batching
-        await self._prefetch(messages)
+        most, limit = batching.frame_records, batching.frame_bytes
         entries: list[Entry] = []
         asides: list[tuple[Aside, Message]] = []
-        size = 0
+        size = received = 0
+        last = self._next - 1
         for message in messages:
-            entry = self._entry(message, asides)
-            heavy = weight(entry) if isinstance(entry, Kept) else 64
-            if entries and (len(entries) >= batching.frame_records or size + heavy > batching.frame_bytes):
-                await self._set_aside(asides)
-                await self._emit(entries, message.offset - 1)
-                entries, size = [], 0
-            entries.append(entry)
+            if message.offset < self._next:
+                continue
+            bytes_in = len(message.value or b"")
+            heavy = bytes_in + (_OVERHEAD if message.key is None and not message.headers else _envelope(message))
+            if entries and (size + heavy > limit or len(entries) == most):
+                await self._emit(entries, asides, message.offset - 1)
+                entries, asides, size = [], [], 0
+            entries.append(self._entry(message, asides))
             size += heavy
+            received += bytes_in
+            last = message.offset
         if entries:
-            await self._set_aside(asides)
-            await self._emit(entries, messages[-1].offset)
+            await self._emit(entries, asides, last)
         await self._writer.flush()
-        metrics.RECORDS_IN.labels(*self._labels).inc(len(messages))
-        metrics.BYTES_IN.labels(*self._labels).inc(sum(len(message.value or b"") for message in messages))
+        metrics.BYTES_IN.labels(*self._labels).inc(received)
         return self._next
 
     async def skipped(self, position: int) -> None:
@@ -162,7 +159,7 @@ class Ingest:
             await self._check_topic()
         if position > self._next:
             # an empty frame: nobody shall wait for a record to learn that these offsets are accounted for
-            await self._emit([], position - 1)
+            await self._send([], position - 1)
             await self._writer.flush()
 
     async def close(self) -> None:
@@ -176,63 +173,58 @@ class Ingest:
         self._checked = time.monotonic()
 
     def _entry(self, message: Message, asides: list[tuple[Aside, Message]]) -> Entry:
-        origin = _origin(message) or self._first_id(message.offset)
+        offset, value, headers = message.offset, message.value, message.headers
+        origin = _origin(headers) if headers else ""
+        if not origin and self._start.epoch:
+            origin = self._first_id(offset)
         try:
-            data = self._decode(message.value)
+            data = value if value is None else self._decode(value)
         except RecordError as error:
-            topic = self._plan.pipeline.raw_topic
-            known = origin or f"{topic}/{self._partition}/{message.offset}"
-            aside = Aside(message.offset, known, INGEST, error.code, "dead", error.message, trace(error))
-            asides.append((aside, message))
-            return Stub(message.offset, message.timestamp, "dead", INGEST, error.code, origin)
-        headers = list(message.headers) if message.headers else []
-        return Kept(message.offset, message.timestamp, data, {}, message.key, headers, origin)
+            known = origin or f"{self._plan.pipeline.raw_topic}/{self._partition}/{offset}"
+            asides.append((Aside(offset, known, INGEST, error.code, "dead", error.message, trace(error)), message))
+            return Stub(offset, message.timestamp, "dead", INGEST, error.code, origin)
+        return Kept(offset, message.timestamp, data, {}, message.key, headers, origin)
 
     def _first_id(self, offset: int) -> str:
-        """What tells a record from that of the same offset before the topic was made anew; nothing in the first epoch.
+        """What tells a record from that of the same offset before the topic was made anew.
 
         It travels as the origin, so that whoever compares ids later needs to know of no epoch.
         """
-        epoch = self._start.epoch
-        return f"{self._plan.pipeline.raw_topic}~{epoch}/{self._partition}/{offset}" if epoch else ""
+        return f"{self._plan.pipeline.raw_topic}~{self._start.epoch}/{self._partition}/{offset}"
 
-    def _decode(self, value: bytes | None) -> bytes | None:
-        if value is None:
-            return None
-        if self._avro is None:
-            return canonical(value)
-        return orjson.dumps(self._avro.decode(value))
+    async def _prefetched(self, avro: AvroDecoder, messages: Iterable[Message]) -> list[Message]:
+        """The messages, once the Avro schemas that they need are there, so that decoding never waits."""
+        unpacked = list(messages)
+        values = [message.value for message in unpacked if message.value is not None]
+        await patiently(lambda: avro.prefetch(values), self._plan.pipeline.error_handling, self._labels)
+        return unpacked
 
-    async def _prefetch(self, messages: list[Message]) -> None:
-        """Fetch the Avro schemas that these messages need, once each, so that decoding never waits."""
-        avro = self._avro
-        if avro is not None:
-            values = [message.value for message in messages if message.value is not None]
-            handling = self._plan.pipeline.error_handling
-            await patiently(lambda: avro.prefetch(values), handling, self._labels)
-
-    async def _set_aside(self, asides: list[tuple[Aside, Message]]) -> None:
+    async def _emit(self, entries: list[Entry], asides: list[tuple[Aside, Message]], last: int) -> None:
+        """Send one frame; records of it that were set aside have their letters before."""
         if asides:
-            await self._letters.write(
-                self._letters.letter(aside, self._partition, message) for aside, message in asides
-            )
-            asides.clear()
-
-    async def _emit(self, entries: list[Entry], last: int) -> None:
-        """Send one frame that covers everything from what is owed to `last`."""
+            letters = [self._letters.letter(aside, self._partition, message) for aside, message in asides]
+            await self._letters.write(letters)
         await self._payloads.stow(entries)
+        await self._send(entries, last)
+        metrics.RECORDS_IN.labels(*self._labels).inc(len(entries))
+        metrics.RECORDS_OUT.labels(*self._labels).inc(len(entries) - len(asides))
+
+    async def _send(self, entries: list[Entry], last: int) -> None:
+        """Send one frame that covers everything from what is owed to `last`."""
         genesis = self._start.genesis and self._first
         frame = Frame(self._start.topic_id, self._start.epoch, self._next, last, last, genesis, entries)
         await self._writer.send(frame)
         self._next, self._first = last + 1, False
         metrics.FRAME_RECORDS.labels(*self._labels).observe(len(entries))
-        metrics.RECORDS_OUT.labels(*self._labels).inc(sum(isinstance(entry, Kept) for entry in entries))
         metrics.NEXT.labels(*self._labels, str(self._partition)).set(self._next)
 
 
-def _origin(message: Message) -> str:
-    if not message.headers:
-        return ""
-    headers: Mapping[str, bytes | None] = dict(message.headers)
-    value = headers.get(HEADER_ORIGIN)
+def _envelope(message: Message) -> int:
+    """About how many bytes a record takes in a frame beside its value."""
+    headers = sum(len(name) + len(value or b"") + _OVERHEAD_OF_HEADER for name, value in message.headers)
+    return _OVERHEAD + len(message.key or b"") + headers
+
+
+def _origin(headers: Headers) -> str:
+    value = dict(headers).get(HEADER_ORIGIN)
     return value.decode("utf-8", "replace") if value else ""

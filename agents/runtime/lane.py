@@ -10,6 +10,9 @@ again) holds up its own partition and no other:
 So a lane stands at two places. As far as it has *sent* is what it owes next, and decides what is admitted. As far as
 the broker has acknowledged is `place`: what stands in the table, and below which the input may be purged.
 
+It also knows which message of its input comes next: frames topics have no gaps, but Faust may skip a message, or hand
+one on that it fetched before a seek. What comes too soon is not looked at; the one before it is fetched again.
+
 The queue itself takes whatever comes; when it holds a lane's share of frames the consumer is told to hold the
 partition back, until half of them are done. A failure of either task ends the agent, which is started anew.
 """
@@ -101,6 +104,7 @@ class Lane:
         self._healing = Healing(consumer, tp, self._labels, shared.processor.log)
         self._frames = 0
         self._seen = time.monotonic()
+        self._comes: int | None = place.input if place else None  # None: whatever comes first
         self._ours = True
         self._arrived: asyncio.Queue[_Arrival] = asyncio.Queue()
         self._under_way: asyncio.Queue[_Sent] = asyncio.Queue(UNDER_WAY - 1)  # and one that is being waited for
@@ -123,14 +127,37 @@ class Lane:
         for task in self.tasks:
             task.cancel()
 
+    def lag(self, end: int) -> int:
+        """Messages of the input, which ends before `end`, that are not done."""
+        if not self._frames and self._comes is not None:
+            return max(0, end - self._comes)  # behind the last that was done there may be repeats
+        return max(0, end - (self.place.input + 1 if self.place else 0))
+
     async def look(self, lag: int) -> None:
         """Step 4: a hole at the end of a quiet partition is not seen by any frame."""
         now = time.monotonic()
         if self._frames:  # they wait behind one that takes long, or that waits for a server: that is no hole
             self._seen = now
-        elif lag and now - self._seen > 2 * healing.HEAL_EVERY_SECONDS:
+        elif (lag or self._healing.going_on) and now - self._seen > 2 * healing.HEAL_EVERY_SECONDS:
             self._seen = now
-            await self._healing.heal(self.place)
+            await self._heal()
+
+    async def _heal(self) -> None:
+        back_to = await self._healing.heal(self.place)
+        if back_to is not None:
+            self._comes = back_to
+
+    async def _comes_in_turn(self, offset: int) -> bool:
+        """Whether this message is the next one of the input; where some were skipped they are fetched again."""
+        if self._comes is not None and offset > self._comes:
+            # what is deleted does not come
+            self._comes = max(self._comes, await self._consumer.begins_at(self._tp))
+        if self._comes is not None and offset > self._comes:
+            await self._healing.back(self.place, self._comes)
+            return False
+        if self._comes is None or offset == self._comes:
+            self._comes = offset + 1
+        return True
 
     def _let_go(self) -> None:
         self._seen = time.monotonic()
@@ -158,11 +185,15 @@ class Lane:
     async def _take(self, arrival: _Arrival) -> None:
         data = arrival.event.value
         metrics.BYTES_IN.labels(*self._labels).inc(len(data))
+        if not await self._comes_in_turn(arrival.event.message.offset):
+            self._let_go()
+            return
         admitted = admit(self._sent_to, decode(data))  # step 3
         if admitted is Refusal.DONE:  # perhaps by what is under way: acknowledged in its turn
+            self._healing.skipped_no_more()
             await self._under_way.put(_Sent(arrival, [], None, None, 0.0, whole=True))
         elif isinstance(admitted, Refusal):
-            await self._healing.heal(self.place)
+            await self._heal()
             self._let_go()
         else:
             self._healing.over()
@@ -174,7 +205,7 @@ class Lane:
         while True:
             async with attempts.turn(partition):
                 until, poisonous = attempts.limit(partition, frame.epoch, frame.first, frame.last)
-                piece = _upto(frame, until)
+                piece = frame.upto(until)
                 if not await self._do_piece(arrival, piece, poisonous, whole=piece.last == frame.last):
                     return
             if piece.last == frame.last:
@@ -246,11 +277,3 @@ class Lane:
         metrics.FRAME_SECONDS.labels(*self._labels).observe(time.perf_counter() - sent.began)
         if sent.counts is not None:
             sent.counts.add(self._labels)
-
-
-def _upto(frame: Frame, last: int) -> Frame:
-    """The part of the frame up to raw offset `last`."""
-    if last >= frame.last:
-        return frame
-    entries = [entry for entry in frame.entries if entry.offset <= last]
-    return Frame(frame.topic_id, frame.epoch, frame.first, last, frame.input, frame.genesis, entries)

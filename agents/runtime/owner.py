@@ -10,8 +10,10 @@ that failure; whoever runs it starts a new owner, which begins with clean buffer
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -21,8 +23,8 @@ from aiokafka.structs import OffsetAndMetadata
 from penstock.agents.runtime import metrics
 from penstock.agents.runtime.cluster import Cluster, Message
 from penstock.agents.runtime.lease import Lease
-from penstock.agents.runtime.plain_records import plain
-from penstock.model.errors import FencedError
+from penstock.agents.runtime.plain_records import Packed, plain
+from penstock.model.errors import FencedError, PenstockError
 
 QUEUED_BATCHES = 2
 
@@ -34,8 +36,11 @@ class Handler(Protocol):
         """Get ready; the offset to read from."""
         ...
 
-    async def handle(self, messages: list[Message]) -> int | None:
-        """Take messages in order. The offset that may be committed for display and purging, None for none yet."""
+    async def handle(self, messages: Iterable[Message]) -> int | None:
+        """Take messages in order; they are unpacked on the way, so look at them once, and keep none for long.
+
+        Returns the offset that may be committed for display and purging, None for none yet.
+        """
         ...
 
     async def skipped(self, position: int) -> None:
@@ -48,7 +53,7 @@ class Handler(Protocol):
 @dataclass(slots=True)
 class _Owned:
     handler: Handler
-    queue: asyncio.Queue[list[Message]]
+    queue: asyncio.Queue[list[Packed]]
     task: asyncio.Task[None] | None = None
     busy: bool = False
     paused: bool = False
@@ -75,7 +80,6 @@ class Owner:
     make: Callable[[int], Handler]
     lease: Lease
     options: dict[str, Any] = field(default_factory=dict)
-    max_records: int = 5000
     owned: dict[TopicPartition, _Owned] = field(default_factory=dict, init=False)
     joined: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     """Set at the first assignment."""
@@ -114,7 +118,7 @@ class Owner:
         generation = self.lease.check()
         while not stop.is_set():
             try:
-                batches = await self.consumer.getmany(timeout_ms=200, max_records=self.max_records)
+                batches = await self.consumer.getmany(timeout_ms=200)
             except NoOffsetForPartitionError:
                 continue  # found before the partition was told where to read from: it is by now, or is being opened
             except OffsetOutOfRangeError as error:
@@ -123,11 +127,11 @@ class Owner:
                 continue  # likewise: the group had committed an offset that is deleted by now
             if self.lease.check() != generation:
                 raise FencedError("this process stood still for longer than its lease")
-            for tp, messages in batches.items():
+            for tp, packed in batches.items():
                 owned = self.owned.get(tp)
                 if owned is None:
                     continue
-                await owned.queue.put(messages)
+                await owned.queue.put(packed)
                 if owned.queue.full() and not owned.paused:
                     owned.paused = True
                     self.consumer.pause(tp)
@@ -150,20 +154,20 @@ class Owner:
 
     async def _serve(self, tp: TopicPartition, owned: _Owned) -> None:
         while True:
-            messages = await owned.queue.get()
+            packed = await owned.queue.get()
             owned.busy = True
             while not owned.queue.empty():
-                messages += owned.queue.get_nowait()
+                packed += owned.queue.get_nowait()
             if owned.paused:
                 owned.paused = False
                 self.consumer.resume(tp)
-            done = await owned.handler.handle(messages)
+            done = await owned.handler.handle(chain.from_iterable(packed))
             if done is not None:
                 await self._commit(tp, done)
             owned.busy = False
             highwater = self.consumer.highwater(tp)
             if highwater is not None:
-                metrics.LAG.labels(*self._labels, str(tp.partition)).set(max(0, highwater - messages[-1].offset - 1))
+                metrics.LAG.labels(*self._labels, str(tp.partition)).set(max(0, highwater - packed[-1].offset - 1))
 
     async def _commit(self, tp: TopicPartition, offset: int) -> None:
         """Commit for lag displays and purging; losing one does no harm, a rebalance may refuse it."""
@@ -182,7 +186,7 @@ class Owner:
         for (tp, owned), start in zip(fresh.items(), starts, strict=True):
             self.consumer.seek(tp, start)
             owned.task = asyncio.create_task(self._serve(tp, owned))
-            owned.task.add_done_callback(self._task_ended)
+            owned.task.add_done_callback(partial(self._task_ended, owned))
         self.owned = fresh
         self.joined.set()
 
@@ -201,9 +205,11 @@ class Owner:
         if not self._failure.done():
             self._failure.set_exception(error)
 
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.fail(error)
+    def _task_ended(self, owned: _Owned, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self.fail(task.exception() or PenstockError(f"{self.agent}: a partition was let go"))
+        elif owned in self.owned.values():  # not by us: a client ended a task of its own, and this one with it
+            self.fail(PenstockError("the connection was lost, and a client ended its own task"))
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types

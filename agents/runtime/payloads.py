@@ -45,16 +45,17 @@ class Payloads:
         gone : list of Aside
             Records whose data the store lost are added; a stub stands for them in what is returned.
         """
-        if not any(isinstance(entry, Kept) and entry.claim for entry in entries):
+        if not [entry for entry in entries if isinstance(entry, Kept) and entry.claim]:
             return list(entries)
         return [await self._fetched(entry, partition, agent, gone) for entry in entries]
 
     async def stow(self, entries: list[Entry]) -> None:
         """Put data above the limit into the store and leave its address; changes the entries in place."""
-        for entry in entries:
-            if isinstance(entry, Kept) and entry.data is not None and len(entry.data) > self._limit:
-                entry.claim = await self._patiently(self._claims.put, entry.data)
-                entry.data = b""
+        limit = self._limit
+        large = [entry for entry in entries if isinstance(entry, Kept) and entry.data and len(entry.data) > limit]
+        for entry in large:
+            entry.claim = await self._patiently(self._claims.put, entry.data or b"")
+            entry.data = b""
 
     async def _fetched(self, entry: Entry, partition: int, agent: str, gone: list[Aside]) -> Entry:
         if not isinstance(entry, Kept) or not entry.claim:

@@ -5,7 +5,7 @@ every message of the log in order, so a hole here is no accident of the client: 
 owner starts anew, and if the frames are still missing says so loudly.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from penstock.agents.continuity import Place, Refusal, admit, advance
 from penstock.agents.runtime.cluster import Message
@@ -20,16 +20,24 @@ class Reader:
     ----------
     place : Place or None
         Behind the last frame that `owed` gave out; the caller sets it back if it did not do that frame.
+    position : int or None
+        Behind the last message that `owed` looked at; None before the first.
+    received : int
+        Bytes of all that it looked at.
     """
 
     def __init__(self, topic: str, partition: int, place: Place | None) -> None:
         self._topic = topic
         self._partition = partition
         self.place = place
+        self.position: int | None = None
+        self.received = 0
 
-    def owed(self, messages: list[Message]) -> Iterator[tuple[Frame, Place]]:
+    def owed(self, messages: Iterable[Message]) -> Iterator[tuple[Frame, Place]]:
         """Each frame that is owed, trimmed, with the place behind it. Raises HoleError."""
         for message in messages:
+            self.position = message.offset + 1
+            self.received += len(message.value)
             admitted = admit(self.place, decode(message.value))
             if admitted is Refusal.HOLE:
                 raise HoleError(

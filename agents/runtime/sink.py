@@ -6,6 +6,8 @@ a contiguous range, so the destination can compare and set: where another writer
 is set aside before the position moves over it.
 """
 
+from collections.abc import Iterable
+
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from penstock.agents.chain import Aside
@@ -16,7 +18,7 @@ from penstock.agents.runtime.deadletter import DeadLetters
 from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.reading import Reader
-from penstock.agents.runtime.tail import TAIL_FRAMES, first_offset
+from penstock.agents.runtime.tail import TAIL_FRAMES, bounds
 from penstock.codecs.frame import Frame
 from penstock.model.component import Batch, Position, Publishes, Sink
 from penstock.model.errors import FencedError, HoleError, RejectedError
@@ -60,12 +62,12 @@ class SinkHandler:
         if isinstance(sink, Publishes):
             handling = self._plan.pipeline.error_handling
             await self._publish(await patiently(lambda: sink.last_head(self._stream), handling, self._labels))
-        begin = await first_offset(self._cluster, self._tp)
+        begin, _ = await bounds(self._cluster, self._tp)
         start = begin if position is None else await self._near(begin)
         self._reader.place = None if position is None else Place(position.epoch, position.next, start)
         return start
 
-    async def handle(self, messages: list[Message]) -> int | None:
+    async def handle(self, messages: Iterable[Message]) -> int | None:
         pending: list[Frame] = []
         count = 0
         for frame, _ in self._reader.owed(messages):
@@ -76,7 +78,7 @@ class SinkHandler:
             count += len(frame.entries)
         if pending:
             await self._write(pending)
-        return int(messages[-1].offset) + 1
+        return self._reader.position
 
     async def skipped(self, position: int) -> None:
         """Nothing to do: frames topics hold no transactions, and empty frames advance us themselves."""

@@ -88,11 +88,11 @@ def place_of(head: Head) -> Place:
     return Place(head.epoch, head.last + 1, head.input)
 
 
-async def first_offset(cluster: Cluster, tp: TopicPartition) -> int:
-    """The offset that the partition's log begins at."""
+async def bounds(cluster: Cluster, tp: TopicPartition) -> tuple[int, int]:
+    """The offset that the partition's log begins at, and the one that comes next at its end."""
     consumer = cluster.reader()
     await consumer.start()
     try:
-        return int((await consumer.beginning_offsets([tp]))[tp])
+        return (await consumer.beginning_offsets([tp]))[tp], (await consumer.end_offsets([tp]))[tp]
     finally:
         await consumer.stop()

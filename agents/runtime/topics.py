@@ -8,7 +8,7 @@ long they keep what, and how large a message may be, is for them to say.
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -18,6 +18,8 @@ from penstock.agents.runtime.cluster import Cluster
 from penstock.model.errors import TopicMismatchError, UnreachableError
 from penstock.topology.plan import Plan, Topic
 
+_UNKNOWN_TOPIC: Final = 3
+_GONE_SECONDS: Final = 2.0
 _TOPIC_EXISTS: Final = 36
 _CHECKED: Final = ("cleanup.policy", "max.message.bytes")
 _USERS_OWN: Final = frozenset({"raw", "enriched"})
@@ -53,7 +55,7 @@ async def ensure(cluster: Cluster, plan: Plan, *, replication: int = 3) -> list[
         missing = [topic for topic in plan.topics if topic.name not in there]
         if missing:
             there |= await _create(admin, missing, replication)
-        await _wait_for_leaders(admin, plan.topics)
+        await _wait_for_leaders(admin, plan.topics, replication)
         differences = await compare(admin, [topic for topic in plan.topics if topic.name in there])
     if differences:
         told = "; ".join(f"{d.topic}: {d.setting} is {d.found}, the plan needs {d.wanted}" for d in differences)
@@ -101,16 +103,33 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replication: 
     return {name for name, code, _ in response.topic_errors if code == _TOPIC_EXISTS}
 
 
-async def _wait_for_leaders(admin: AIOKafkaAdminClient, topics: tuple[Topic, ...], seconds: float = 30.0) -> None:
-    deadline = asyncio.get_running_loop().time() + seconds
-    names = [topic.name for topic in topics]
+async def _wait_for_leaders(
+    admin: AIOKafkaAdminClient, topics: tuple[Topic, ...], replication: int, seconds: float = 30.0
+) -> None:
+    """Wait until the topics can be used; one that was listed because its deletion was going on is made again."""
+    loop = asyncio.get_running_loop()
+    began = looked = loop.time()
     while True:
-        described = await admin.describe_topics(names)
-        if all(t["error_code"] == 0 and all(p["leader"] >= 0 for p in t["partitions"]) for t in described):
+        described = {t["topic"]: t for t in await admin.describe_topics([topic.name for topic in topics])}
+        waiting = [topic for topic in topics if not _led(described.get(topic.name))]
+        if not waiting:
             return
-        if asyncio.get_running_loop().time() > deadline:
-            raise UnreachableError("the leaders of the topics", ", ".join(names), seconds=seconds)
+        if loop.time() - began > seconds:
+            names = ", ".join(topic.name for topic in waiting)
+            raise UnreachableError("the leaders of the topics", names, seconds=seconds)
+        gone = [topic for topic in waiting if described.get(topic.name, {}).get("error_code") == _UNKNOWN_TOPIC]
+        if gone and loop.time() - looked > _GONE_SECONDS:
+            looked = loop.time()
+            await _create(admin, gone, replication)
         await asyncio.sleep(0.1)
+
+
+def _led(described: dict[str, Any] | None) -> bool:
+    return (
+        described is not None
+        and described["error_code"] == 0
+        and all(partition["leader"] >= 0 for partition in described["partitions"])
+    )
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:

@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -235,3 +236,18 @@ def test_a_plan_with_errors_is_refused_where_it_would_run(alone, tmp_path):
     with pytest.raises(PipelineFileError, match=r"orders\.yml:2: no redact .*unredacted"):
         load_plan(file)
     assert load_plan(file, refuse=False).pipeline.name == "orders"
+
+
+def test_a_thread_that_does_not_end_does_not_hold_the_process() -> None:
+    program = (
+        "import threading, time\n"
+        "from penstock.cli import main\n"
+        "main.THREADS_SECONDS = 0.2\n"
+        "main._run = lambda: 7\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "raise SystemExit(main.main())\n"
+    )
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=50, check=False)
+    assert done.returncode == 7
+    assert time.monotonic() - began < 40

@@ -149,18 +149,13 @@ def test_after_leaves_out_what_was_done(frame: Frame, step: int) -> None:
         assert rest is frame
         return
     assert (rest.first, rest.last, rest.input, rest.genesis) == (owed, frame.last, frame.input, False)
-    assert rest.entries == [e for e in frame.entries if (e.last if isinstance(e, Lost) else e.offset) >= owed]
+    kept = [e for e in frame.entries if (e.last if isinstance(e, Lost) else e.offset) >= owed]
+    assert rest.entries == [Lost(max(e.offset, owed), e.last) if isinstance(e, Lost) else e for e in kept]
 
 
 def test_after_of_another_epoch_is_the_whole_frame() -> None:
     assert GOLDEN.after(0, 45) is GOLDEN
     assert GOLDEN.after(2, 45) is GOLDEN
-
-
-def test_after_keeps_a_lost_range_that_goes_on() -> None:
-    assert covered(GOLDEN.after(1, 44)) == [43, 47]
-    assert covered(GOLDEN.after(1, 46)) == [47]
-    assert covered(GOLDEN.after(1, 48)) == []
 
 
 @settings(derandomize=True, max_examples=300)
@@ -228,3 +223,12 @@ def test_the_weight_of_an_entry_is_not_less_than_its_bytes(frame: Frame) -> None
     for entry in frame.entries:
         if isinstance(entry, Kept):
             assert weight(entry) >= len(msgspec.msgpack.encode(entry))
+
+
+def test_a_range_that_was_lost_is_cut_where_the_frame_is() -> None:
+    whole = Frame("id", 0, 2, 9, 1, False, [Lost(2, 5), Stub(6, 0, "denied", "license", "x"), Lost(7, 9)])
+    assert whole.after(0, 4).entries == [Lost(4, 5), *whole.entries[1:]]
+    assert whole.after(0, 8).entries == [Lost(8, 9)]
+    assert whole.upto(8).entries == [*whole.entries[:2], Lost(7, 8)]
+    assert whole.upto(3).entries == [Lost(2, 3)] and whole.upto(9) is whole
+    assert whole.upto(4).last == 4 and whole.after(0, 4).first == 4

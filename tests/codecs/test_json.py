@@ -28,14 +28,17 @@ def test_canonical_means_the_same_and_is_its_own_canonical_form(value, ascii_onl
 
 
 @settings(derandomize=True, max_examples=300)
-@given(value=st.recursive(st.integers(-(2**70), 2**70) | FLOATS | TEXTS, lambda v: st.lists(v), max_leaves=8))
-def test_integers_outside_64_bits_are_refused_and_no_others(value):
+@given(
+    value=st.recursive(st.integers(-(2**70), 2**70) | FLOATS | TEXTS, lambda v: st.lists(v), max_leaves=8),
+    separators=st.sampled_from([(", ", ": "), (",", ":")]),  # the latter is canonical already, but for floats
+)
+def test_integers_outside_64_bits_are_refused_and_no_others(value, separators):
     def huge(part):
         if isinstance(part, list):
             return any(huge(item) for item in part)
         return isinstance(part, int) and not -(2**63) <= part < 2**64
 
-    written = json.dumps({"value": value}).encode()
+    written = json.dumps({"value": value}, separators=separators, ensure_ascii=False).encode()
     if huge(value):
         with pytest.raises(DecodeError, match="too large for 64 bits"):
             codec.canonical(written)

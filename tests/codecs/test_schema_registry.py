@@ -131,6 +131,43 @@ async def test_what_can_be_waited_for(serve, http, status):
     assert str(status) in str(error)
 
 
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
+async def test_an_id_that_is_refused_is_the_fault_of_the_message(serve, http, status):
+    server = Scripted()
+    server.status = status
+    with pytest.raises(DecodeError, match="schema id 9, which the schema registry") as caught:
+        await SchemaRegistry(serve(server.app), http=http).schema(9)
+    assert caught.value.__context__ is None
+
+
+async def test_a_schema_whose_reference_is_gone_is_the_fault_of_the_message(serve, http):
+    app = FastAPI()
+    references = [{"name": "r", "subject": "gone", "version": 1}]
+    app.get("/schemas/ids/9")(lambda: {"schema": '"string"', "references": references})
+    with pytest.raises(DecodeError, match="schema id 9"):
+        await SchemaRegistry(serve(app), http=http).schema(9)
+
+
+async def test_a_wrong_address_is_not_the_fault_of_the_message(serve, http):
+    server = Scripted()
+    server.status, server.headers = 301, {"Location": "https://elsewhere.example/"}
+    with pytest.raises(RejectedError, match="301"):
+        await SchemaRegistry(serve(server.app), http=http).schema(9)
+
+
+async def test_an_id_that_no_schema_can_have_is_not_asked_for(serve, http):
+    server = Scripted()
+    server.status = 500
+    registry = SchemaRegistry(serve(server.app), http=http)
+    for id in (2**31, 2**32 - 1):
+        with pytest.raises(DecodeError, match=f"schema id {id}, which no schema has"):
+            await registry.schema(id)
+    assert not server.calls
+    with pytest.raises(ServiceUnreachableError):
+        await registry.schema(2**31 - 1)
+    assert len(server.calls) == 1
+
+
 async def test_a_date_to_wait_for(serve, http):
     server = Scripted()
     until = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)

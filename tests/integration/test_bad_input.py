@@ -16,6 +16,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
 
 from penstock.services import schemas
 
@@ -158,6 +160,24 @@ async def test_avro_with_a_wrong_head_an_unknown_schema_or_a_broken_datum_is_set
     for message in rig.read(plan.pipeline.dead_letter_topic):
         assert _bytes(message.json["value"]) == messages[message.json["offset"]].value
         assert message.json["code"] == "decode"
+
+
+async def test_avro_whose_schema_the_registry_refuses_is_set_aside(rig, make_raw, serve) -> None:
+    schema = {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
+    registry = FastAPI()
+
+    @registry.get("/schemas/ids/{id}")
+    def answer(id: int) -> Response:
+        if id >= 2**31:
+            return Response(status_code=500)  # as a registry whose database holds ids in 32 bits
+        return JSONResponse({"schema": json.dumps(schema)} if id == 1 else {}, {1: 200, 2: 422, 3: 400}[id])
+
+    rig.environ["SCHEMA_REGISTRY_URL"] = serve(registry)
+    ids = [1, 2, 1, 3, 1, 2**31, 1]
+    plan = await rig.ensure(rig.plan(raw={"partitions": 1, "codec": "avro"}))
+    rig.produce(plan.pipeline.raw_topic, [make_raw(_avro(id, schema, {"text": "all is well"})) for id in ids])
+    await rig.run(plan)
+    assert _accounted(rig, plan) == {n: ["enriched" if id == 1 else "dead"] for n, id in enumerate(ids)}
 
 
 def _avro(id: int, schema: Any, data: Any) -> bytes:

@@ -1,0 +1,165 @@
+"""A lane over an input of which Faust hands on too little or too much: nothing is passed over, no false alarm."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from penstock.agents.chain import Result
+from penstock.agents.continuity import Place
+from penstock.agents.runtime import healing
+from penstock.agents.runtime.lane import Lane, Shared
+from penstock.codecs.frame import Frame, encode
+from penstock.model.record import Kept
+
+INPUT = TP("frames", 0)
+
+
+def frame(first: int, last: int, epoch: int = 0, genesis: bool = False) -> Frame:
+    entries = [Kept(offset, 0, b"{}", {}) for offset in range(first, last + 1)]
+    return Frame(f"id{epoch}", epoch, first, last, last, genesis, list(entries))
+
+
+class Faust:
+    """A consumer of `log` that skips some messages the first time, and begins at `begin`."""
+
+    def __init__(self, log: list[Frame], skipped: Iterable[int], begin: int) -> None:
+        self.log, self.skipped, self.begin = log, set(skipped), begin
+        self.position = begin
+        self.seeks: list[int] = []
+
+    def hold(self, tp: TP) -> None: ...
+
+    def release(self, tp: TP) -> None: ...
+
+    def stand_at(self, tp: TP, offset: int) -> None: ...
+
+    async def begins_at(self, tp: TP) -> int:
+        return self.begin
+
+    async def seek(self, tp: TP, offset: int) -> None:
+        self.position = max(offset, self.begin)
+        self.seeks.append(offset)
+
+    def messages(self) -> Iterable[tuple[int, Frame]]:
+        while self.position < len(self.log):
+            offset, self.position = self.position, self.position + 1
+            if offset in self.skipped:
+                self.skipped.discard(offset)
+            else:
+                yield offset, self.log[offset]
+
+
+class Attempts:
+    def suspects(self, partition: int) -> bool:
+        return False
+
+    def limit(self, partition: int, epoch: int, first: int, last: int) -> tuple[int, bool]:
+        return last, False
+
+    def begin(self, *marked: int) -> None: ...
+
+    def end(self, *marked: int) -> None: ...
+
+    @asynccontextmanager
+    async def turn(self, partition: int) -> AsyncIterator[None]:
+        yield
+
+
+class Stages:
+    labels = ("p", "a")
+    log = SimpleNamespace(warning=lambda *_, **__: None)
+
+    async def process(self, partition: int, piece: Frame, poisonous: bool) -> Any:
+        return SimpleNamespace(result=Result(piece.entries, [], {}))
+
+    async def stow(self, processed: Any) -> None: ...
+
+    async def set_aside(self, *_: Any) -> None: ...
+
+
+class Writer:
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, int, int]] = []
+
+    async def send(self, out: Frame) -> list[asyncio.Future[object]]:
+        self.sent.append((out.epoch, out.first, out.last))
+        ack: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        ack.set_result(None)
+        return [ack]
+
+
+async def _ack(event: Any) -> None: ...
+
+
+async def run(
+    log: list[Frame], place: Place | None = None, skipped: Iterable[int] = (), begin: int = 0
+) -> tuple[list[tuple[int, int, int]], list[int]]:
+    """What a lane sends of `log`, and where it seeks; raises what ends it. It is given time to be wrong."""
+    faust, writer, failed = Faust(log, skipped, begin), Writer(), []
+    faust.position = max(begin, place.input if place else 0)
+    lease = SimpleNamespace(check=lambda: 0)
+    shared: Any = Shared(Stages(), Attempts(), {}, lease, 0, failed.append)  # type: ignore[arg-type]
+    lane = Lane(shared, faust, INPUT, place, writer, 16)  # type: ignore[arg-type]
+    loop = asyncio.get_running_loop()
+    end = loop.time() + 20 * healing.HEAL_EVERY_SECONDS + 2 * healing.HEAL_FOR_SECONDS
+    try:
+        while loop.time() < end:
+            for offset, one in faust.messages():
+                event = SimpleNamespace(value=encode(one), message=SimpleNamespace(offset=offset, tp=INPUT))
+                lane.offer(SimpleNamespace(ack=_ack), event)
+                await asyncio.sleep(0.002)
+            await asyncio.sleep(0.01)
+            await lane.look(lane.lag(len(log)))
+            if failed:
+                raise failed[0]
+    finally:
+        lane.close()
+    return writer.sent, faust.seeks
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(healing, "HEAL_EVERY_SECONDS", 0.03)
+    monkeypatch.setattr(healing, "HEAL_FOR_SECONDS", 0.4)
+
+
+FIRST = frame(0, 0, genesis=True)
+
+
+async def test_repeats_at_the_end_of_a_quiet_partition_are_no_hole() -> None:
+    assert await run([FIRST, frame(1, 2), frame(1, 2), frame(2, 2)]) == ([(0, 0, 0), (0, 1, 2)], [])
+
+
+async def test_what_was_skipped_is_fetched_again_although_a_late_repeat_comes_behind_it() -> None:
+    sent, seeks = await run([FIRST, frame(1, 2), frame(0, 1, genesis=True)], skipped=[1])
+    assert sent == [(0, 0, 0), (0, 1, 2)] and seeks == [1]
+
+
+async def test_a_new_epoch_does_not_begin_over_what_was_skipped_of_the_old_one() -> None:
+    log = [frame(0, 1, genesis=True), frame(2, 2), frame(0, 1, epoch=1, genesis=True)]
+    sent, _ = await run(log, skipped=[1])
+    assert sent == [(0, 0, 1), (0, 2, 2), (1, 0, 1)]
+
+
+async def test_what_was_skipped_at_the_end_is_fetched_again() -> None:
+    sent, _ = await run([FIRST, frame(1, 1), frame(2, 2)], skipped=[2])
+    assert sent == [(0, 0, 0), (0, 1, 1), (0, 2, 2)]
+
+
+async def test_it_goes_on_where_it_stands_and_trims() -> None:
+    assert (await run([FIRST, frame(1, 2), frame(3, 3)], Place(0, 2, 1)))[0] == [(0, 2, 2), (0, 3, 3)]
+
+
+async def test_what_is_deleted_before_its_input_does_not_hold_it_up() -> None:
+    log = [FIRST, frame(1, 2), frame(3, 3), frame(4, 4)]
+    assert (await run(log, Place(0, 3, 0), begin=2))[0] == [(0, 3, 3), (0, 4, 4)]
+
+
+async def test_a_hole_in_the_input_itself_ends_it() -> None:
+    with pytest.raises(healing.HoleError, match="frames are missing"):
+        await run([FIRST, frame(2, 2)])

@@ -1,0 +1,55 @@
+"""How long each scenario may take, in seconds, on two cores: the one place where that is said."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+SIZES = ("short", "full")
+SHORT_MOST = 5 * 60
+FULL_MOST = 80 * 60
+
+
+class Budget(NamedTuple):
+    """Seconds of one scenario: in `make test` and in `make chaos`."""
+
+    short: int
+    full: int
+
+
+BUDGETS = {
+    "kills": Budget(90, 900),
+    "poison": Budget(60, 150),
+    "injection": Budget(80, 400),
+    "rocksdb": Budget(70, 300),
+    "storm": Budget(70, 250),
+    "services": Budget(95, 750),
+    "cuts": Budget(95, 500),
+    "broker": Budget(150, 500),
+    "soak": Budget(50, 1350),
+}
+"""By scenario; `test_<scenario>.py` holds it."""
+
+SIDE_BY_SIDE = {"short": 3, "full": 2}
+"""How many scenarios run at a time, most of them waiting for a timeout; the soak of `make chaos` runs alone."""
+
+
+def size() -> str:
+    """`short` unless CHAOS_SIZE says `full`."""
+    found = os.environ.get("CHAOS_SIZE", "short")
+    assert found in SIZES, f"CHAOS_SIZE is {found}; there are {', '.join(SIZES)}"
+    return found
+
+
+def seed() -> int:
+    """What faults are drawn from: CHAOS_SEED, 1 if not set."""
+    return int(os.environ.get("CHAOS_SEED", "1"))
+
+
+def table(took: dict[str, float] | None = None) -> str:
+    """The budgets as lines, with what was measured beside them."""
+    lines = [f"{'scenario':<12}{'short':>8}{'full':>8}{'took':>8}"]
+    for name, budget in BUDGETS.items():
+        seconds = (took or {}).get(name)
+        lines.append(f"{name:<12}{budget.short:>8}{budget.full:>8}{'' if seconds is None else f'{seconds:.0f}':>8}")
+    return "\n".join(lines)
