@@ -6,8 +6,9 @@ offsets serve lag displays only. What is changed:
 * `Consumer.perform_seek` asks the hop for its places after every rebalance and recovery;
 * `Consumer.on_partitions_revoked` tells the hop at once what it no longer owns;
 * `Consumer._read_offset` stays empty: with it Faust drops messages that are fetched again after a seek;
-* `Consumer._getmany` takes few messages at a time, and none of a partition that is held back. Faust's own way,
-  `pause_partitions`, loses those that were fetched and not yet handed on: it skips them, and its position is past them.
+* `Consumer._getmany` takes few messages at a time, in turns, and none of a partition that is held back. Faust's own
+  way, `pause_partitions`, loses those that were fetched and not yet handed on: it skips them, and its position is past
+  them.
 
 faust-streaming is pinned exactly for them.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import faust
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tables import TableT
@@ -31,6 +33,7 @@ BUFFERED_FRAMES = 16  # Faust's default of 4096 held 500 MB of frames
 TAKEN_FRAMES = 2  # at a time: what is taken is unpacked at once, what is not stays compressed in the fetcher
 _HELD_SECONDS = 0.02
 _ALL_HELD_SECONDS = 0.2
+_POSITION_SECONDS = 1.0
 
 
 class Placed(Protocol):
@@ -73,6 +76,7 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._read_offset = _NeverRead()
         self._held: set[TP] = set()
+        self._served: set[TP] = set()
         self._released = asyncio.Event()
 
     def hold(self, tp: TP) -> None:
@@ -93,8 +97,20 @@ class Consumer(driver.Consumer):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._released.wait(), _ALL_HELD_SECONDS)
             return {}
-        most = None if self.app.in_recovery else TAKEN_FRAMES
+        if self.app.in_recovery:
+            return await self._fetched(wanted, timeout, None)
+        # the fetcher gives what it has of the first partition: without turns the others wait until that one is empty
+        taken = await self._fetched(wanted - self._served, 0, TAKEN_FRAMES) if self._served else None
+        if not taken:
+            self._served.clear()
+            taken = await self._fetched(wanted, timeout, TAKEN_FRAMES)
+        self._served.update(taken)
+        return taken
+
+    async def _fetched(self, wanted: set[TP], timeout: float, most: int | None) -> Any:
         thread = self._thread
+        if not wanted:
+            return {}
         return await thread.call_thread(
             thread._fetch_records, thread._ensure_consumer(), wanted, timeout=timeout, max_records=most
         )
@@ -110,6 +126,12 @@ class Consumer(driver.Consumer):
     async def begins_at(self, tp: TP) -> int:
         """The first offset that the partition's log still has."""
         return int((await self.earliest_offsets(tp)).get(tp, 0))
+
+    async def handed_on(self, tp: TP) -> int | None:
+        """The offset up to which the fetcher gave messages to Faust; None while nobody can say."""
+        with contextlib.suppress(TimeoutError, IllegalStateError):
+            return await asyncio.wait_for(self.position(tp), _POSITION_SECONDS)
+        return None
 
     def stand_at(self, tp: TP, offset: int) -> None:
         """Forget what was acknowledged of `tp`: a seek leaves Faust's books with gaps that freeze its commits."""

@@ -38,6 +38,7 @@ from penstock.agents.runtime.processing import Counts, Processed, Processor
 from penstock.codecs.frame import Frame, decode
 
 UNDER_WAY = 4
+LATE_SECONDS = 10 * healing.HEAL_EVERY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,13 @@ class Lane:
         if self._frames:  # they wait behind one that takes long, or that waits for a server: that is no hole
             self._seen = now
         elif (lag or self._healing.going_on) and now - self._seen > 2 * healing.HEAL_EVERY_SECONDS:
-            self._seen = now
-            await self._heal()
+            if not (lag and await self._is_late()) or now - self._seen > LATE_SECONDS:
+                self._seen = now
+                await self._heal()
+
+    async def _is_late(self) -> bool:
+        """Whether the consumer still has to hand on the next message: then it is not missing."""
+        return (await self._consumer.handed_on(self._tp) or 0) <= (self._comes or 0)
 
     async def _heal(self) -> None:
         back_to = await self._healing.heal(self.place)

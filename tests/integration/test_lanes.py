@@ -120,6 +120,31 @@ async def test_a_partition_that_waits_holds_up_no_other(rig, make_raw, monkeypat
     assert most <= BUFFERED_FRAMES // 3 + 2 * TAKEN_FRAMES  # the other 90 waited on the broker
 
 
+async def test_partitions_with_a_backlog_take_turns(rig, make_raw, monkeypatch, metric) -> None:
+    worked: list[int] = []
+
+    def build(config: StageConfig) -> ApplyBatch:
+        async def apply(records: Sequence[Record]) -> Sequence[Verdict]:
+            worked.append(records[0].data["partition"])
+            time.sleep(0.02)  # as a stage that computes does: nothing else runs meanwhile
+            return [KEEP for _ in records]
+
+        return apply
+
+    _stage(monkeypatch, "turns", build)
+    plan = await rig.ensure(
+        rig.plan(stages=["turns"], chain="topics", raw={"partitions": 4}, batching={"frame_records": 1})
+    )
+    _produce(rig, plan, make_raw, range(60))
+    async with rig.working(plan, agents=["ingest"]):
+        await rig.until(lambda: len(rig.read(plan.first_frames)) >= 240, "the backlog", DEADLINE)
+    async with rig.working(plan):
+        await rig.delivered(plan)
+    counts = [worked[:120].count(partition) for partition in range(4)]
+    assert min(counts) >= 15, counts
+    assert metric("penstock_holes_total", pipeline=rig.name, agent="turns") == 0
+
+
 @pytest.mark.parametrize("refused", [0, 7], ids=["the first frame of a producer", "a frame in the midst"])
 async def test_nothing_stands_behind_a_frame_that_the_broker_refused(rig, make_raw, metric, refused) -> None:
     plan = await rig.ensure(rig.plan(stages=["tag", "hash"], chain="topics", batching={"frame_records": 1}))

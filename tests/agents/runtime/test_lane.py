@@ -25,11 +25,11 @@ def frame(first: int, last: int, epoch: int = 0, genesis: bool = False) -> Frame
 
 
 class Faust:
-    """A consumer of `log` that skips some messages the first time, and begins at `begin`."""
+    """A consumer of `log` that skips some messages the first time, begins at `begin`, and is `late` by so many turns."""
 
-    def __init__(self, log: list[Frame], skipped: Iterable[int], begin: int) -> None:
-        self.log, self.skipped, self.begin = log, set(skipped), begin
-        self.position = begin
+    def __init__(self, log: list[Frame], skipped: Iterable[int], begin: int, late: int) -> None:
+        self.log, self.skipped, self.begin, self.late = log, set(skipped), begin, late
+        self.at = begin
         self.seeks: list[int] = []
 
     def hold(self, tp: TP) -> None: ...
@@ -38,16 +38,22 @@ class Faust:
 
     def stand_at(self, tp: TP, offset: int) -> None: ...
 
+    async def handed_on(self, tp: TP) -> int:
+        return self.at
+
     async def begins_at(self, tp: TP) -> int:
         return self.begin
 
     async def seek(self, tp: TP, offset: int) -> None:
-        self.position = max(offset, self.begin)
+        self.at = max(offset, self.begin)
         self.seeks.append(offset)
 
     def messages(self) -> Iterable[tuple[int, Frame]]:
-        while self.position < len(self.log):
-            offset, self.position = self.position, self.position + 1
+        self.late -= 1
+        if self.late >= 0:
+            return
+        while self.at < len(self.log):
+            offset, self.at = self.at, self.at + 1
             if offset in self.skipped:
                 self.skipped.discard(offset)
             else:
@@ -97,11 +103,11 @@ async def _ack(event: Any) -> None: ...
 
 
 async def run(
-    log: list[Frame], place: Place | None = None, skipped: Iterable[int] = (), begin: int = 0
+    log: list[Frame], place: Place | None = None, skipped: Iterable[int] = (), begin: int = 0, late: int = 0
 ) -> tuple[list[tuple[int, int, int]], list[int]]:
     """What a lane sends of `log`, and where it seeks; raises what ends it. It is given time to be wrong."""
-    faust, writer, failed = Faust(log, skipped, begin), Writer(), []
-    faust.position = max(begin, place.input if place else 0)
+    faust, writer, failed = Faust(log, skipped, begin, late), Writer(), []
+    faust.at = max(begin, place.input if place else 0)
     lease = SimpleNamespace(check=lambda: 0)
     shared: Any = Shared(Stages(), Attempts(), {}, lease, 0, failed.append)  # type: ignore[arg-type]
     lane = Lane(shared, faust, INPUT, place, writer, 16)  # type: ignore[arg-type]
@@ -149,6 +155,10 @@ async def test_a_new_epoch_does_not_begin_over_what_was_skipped_of_the_old_one()
 async def test_what_was_skipped_at_the_end_is_fetched_again() -> None:
     sent, _ = await run([FIRST, frame(1, 1), frame(2, 2)], skipped=[2])
     assert sent == [(0, 0, 0), (0, 1, 1), (0, 2, 2)]
+
+
+async def test_what_is_fetched_and_handed_on_late_is_no_hole() -> None:
+    assert await run([FIRST, frame(1, 1)], late=30) == ([(0, 0, 0), (0, 1, 1)], [])
 
 
 async def test_it_goes_on_where_it_stands_and_trims() -> None:
