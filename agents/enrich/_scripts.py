@@ -7,7 +7,9 @@
 import re
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import groupby
 
 _BLOCKS = """
 0041-02AF Latin  1D00-1DBF Latin  1E00-1EFF Latin  2C60-2C7F Latin  A720-A7FF Latin  AB30-AB6F Latin  FB00-FB06 Latin
@@ -62,8 +64,16 @@ def script(text: str) -> str | None:
 def _letters(name: str) -> re.Pattern[str] | None:
     """Runs of letters of one script; None for what is of no script known here."""
     spans = [(first, last) for first, last, script in _RANGES if script == name]
-    letters = "".join(char for first, last in spans for char in map(chr, range(first, last + 1)) if char.isalpha())
+    letters = "".join(f"{first}-{last}" for span in spans for first, last in _runs(*span))
     return re.compile(f"[{letters}]+") if letters else None
+
+
+def _runs(first: int, last: int) -> Iterator[tuple[str, str]]:
+    """First and last of each run of letters; a pattern of the letters themselves takes milliseconds for Han."""
+    for letters, run in groupby(map(chr, range(first, last + 1)), key=str.isalpha):
+        if letters:
+            chars = list(run)
+            yield chars[0], chars[-1]
 
 
 @lru_cache(8192)

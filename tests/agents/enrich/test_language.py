@@ -139,6 +139,12 @@ def test_script_is_that_of_most_letters(text: str) -> None:
         assert counts[found] == max(counts.values())
 
 
+def test_a_pattern_names_runs_of_letters_not_each_of_them() -> None:
+    names = {name for _, _, name in _scripts._RANGES}
+    longest = max(names, key=lambda name: len(_scripts._letters(name).pattern))
+    assert len(_scripts._letters(longest).pattern) < 200, longest  # what lies beyond FFFF is tried item by item
+
+
 def test_blocks_of_scripts_do_not_overlap() -> None:
     for (_, last, _), (first, _, _) in zip(_scripts._RANGES, _scripts._RANGES[1:], strict=False):
         assert last < first
