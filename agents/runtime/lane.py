@@ -139,10 +139,13 @@ class Lane:
         now = time.monotonic()
         if self._frames:  # they wait behind one that takes long, or that waits for a server: that is no hole
             self._seen = now
-        elif (lag or self._healing.going_on) and now - self._seen > 2 * healing.HEAL_EVERY_SECONDS:
-            if not (lag and await self._is_late()) or now - self._seen > LATE_SECONDS:
-                self._seen = now
-                await self._heal()
+            return
+        quiet = now - self._seen
+        if not (lag or self._healing.going_on) or quiet <= 2 * healing.HEAL_EVERY_SECONDS:
+            return
+        if quiet > LATE_SECONDS or not lag or not await self._is_late():
+            self._seen = now
+            await self._heal()
 
     async def _is_late(self) -> bool:
         """Whether the consumer still has to hand on the next message: then it is not missing."""
