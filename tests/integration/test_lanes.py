@@ -20,7 +20,7 @@ from penstock.agents.runtime.app import BUFFERED_FRAMES, TAKEN_FRAMES
 from penstock.agents.runtime.framing import FrameWriter
 from penstock.agents.runtime.lane import UNDER_WAY, Lane
 from penstock.codecs.frame import Frame, decode
-from penstock.model.component import ApplyBatch, StageConfig
+from penstock.model.component import Apply, ApplyBatch, StageConfig
 from penstock.model.errors import UnreachableError
 from penstock.model.record import Record
 from penstock.model.verdict import KEEP, Verdict
@@ -48,7 +48,7 @@ class Gate:
         return apply
 
 
-def _stage(monkeypatch: pytest.MonkeyPatch, name: str, build: Callable[[StageConfig], ApplyBatch]) -> None:
+def _stage(monkeypatch: pytest.MonkeyPatch, name: str, build: Callable[[StageConfig], Any]) -> None:
     """Make a stage known for one test."""
     module = ModuleType(name)
     vars(module).update(Config=StageConfig, build=build)
@@ -123,11 +123,11 @@ async def test_a_partition_that_waits_holds_up_no_other(rig, make_raw, monkeypat
 async def test_partitions_with_a_backlog_take_turns(rig, make_raw, monkeypatch, metric) -> None:
     worked: list[int] = []
 
-    def build(config: StageConfig) -> ApplyBatch:
-        async def apply(records: Sequence[Record]) -> Sequence[Verdict]:
-            worked.append(records[0].data["partition"])
+    def build(config: StageConfig) -> Apply:
+        def apply(record: Record) -> Verdict:
+            worked.append(record.data["partition"])
             time.sleep(0.02)  # as a stage that computes does: nothing else runs meanwhile
-            return [KEEP for _ in records]
+            return KEEP
 
         return apply
 

@@ -25,7 +25,7 @@ def frame(first: int, last: int, epoch: int = 0, genesis: bool = False) -> Frame
 
 
 class Faust:
-    """A consumer of `log` that begins at `begin`, skips some messages the first time, and is `late` by so many turns."""
+    """A consumer of `log` from `begin` on that skips some messages the first time, and is `late` by so many turns."""
 
     def __init__(self, log: list[Frame], skipped: Iterable[int], begin: int, late: int) -> None:
         self.log, self.skipped, self.begin, self.late = log, set(skipped), begin, late
