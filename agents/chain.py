@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from msgspec import UNSET
@@ -27,6 +27,10 @@ from penstock.model.component import Annotations, Apply, ApplyBatch, Enrich, Enr
 from penstock.model.errors import PenstockError, StageError, UnreachableError
 from penstock.model.record import Entry, Kept, Outcome, Record, Stub, record_id
 from penstock.model.verdict import KEEP, Deny, Drop, Keep, Quarantine, Verdict
+
+AT_ONCE: Final = 128
+"""Records that pass all stages before the next do: what they are made of stays in the processor's cache meanwhile (500
+at once take a fifth longer). A stage that asks a server gets the whole frame, to ask for as many as it can at once."""
 
 
 @dataclass(slots=True)
@@ -74,6 +78,7 @@ class Chain:
 
     def __init__(self, stages: Sequence[tuple[str, StageConfig]], resources: Resources) -> None:
         self.names = [name for name, config in stages if config.enabled]
+        self._whole = any(registry.alone(name) for name in self.names)
         self._steps = [_built(name, config, resources) for name, config in stages if config.enabled]
 
     async def run(self, topic: str, partition: int, entries: Sequence[Entry]) -> Result:
@@ -85,6 +90,13 @@ class Chain:
             A stage needs a server that does not answer now; nothing was changed that trying again would not redo.
         """
         result = Result([], [], {})
+        at_once = max(1, len(entries)) if self._whole else AT_ONCE
+        for first in range(0, len(entries), at_once):
+            await self._run(topic, partition, entries[first : first + at_once], result)
+        return result
+
+    async def _run(self, topic: str, partition: int, entries: Sequence[Entry], result: Result) -> None:
+        """Run every stage over some of the entries, and add what came of it to `result`."""
         out: dict[int, Entry] = {index: entry for index, entry in enumerate(entries) if not _runs(entry)}
         live = {
             index: Record(_copy(entry), record_id(topic, partition, entry))
@@ -94,7 +106,8 @@ class Chain:
         for name, kind, function in self._steps:
             if not live:
                 break
-            count = result.counts[name] = StageCount(records=len(live))
+            count = result.counts.setdefault(name, StageCount())
+            count.records += len(live)
             began = time.perf_counter()
             stopped = await _step(name, kind, function, live, count)
             for index, aside in stopped.items():
@@ -105,11 +118,10 @@ class Chain:
                 if aside.outcome in ("quarantined", "dead"):
                     result.aside.append(aside)
                 count.outcomes[f"{aside.outcome}:{aside.code}"] += 1
-            count.outcomes["kept"] = len(live)
-            count.seconds = time.perf_counter() - began
+            count.outcomes["kept"] += len(live)
+            count.seconds += time.perf_counter() - began
         out.update((index, record.entry) for index, record in live.items())
-        result.entries = [out[index] for index in range(len(entries))]
-        return result
+        result.entries += [out[index] for index in range(len(entries))]
 
 
 def _built(name: str, config: StageConfig, resources: Resources) -> tuple[str, Any, Any]:

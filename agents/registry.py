@@ -41,3 +41,9 @@ def build(
     wants_resources = len(inspect.signature(module.build).parameters) > 1
     function = module.build(config, resources) if wants_resources else module.build(config)
     return kind, function
+
+
+def alone(name: str) -> bool:
+    """Whether the stage says of itself (``ALONE = True``) that it is slow, or asks a server about each record."""
+    said: bool = getattr(STAGES.load(name), "ALONE", False)
+    return said

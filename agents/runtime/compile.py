@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from penstock.agents.registry import STAGES
+from penstock.agents.registry import STAGES, alone
 from penstock.model.errors import ConfigurationError
 from penstock.model.registry import Registry
 from penstock.topology.lint import StageFacts
@@ -55,7 +55,7 @@ def compile_plan(
         names = {old.name: new.name for old, new in zip(pipeline.stages, stages, strict=True)}
         ready["chain"] = [[names.get(name, name) for name in group] for group in pipeline.chain]
     try:
-        return plan(pipeline.model_copy(update=ready), _alone)
+        return plan(pipeline.model_copy(update=ready), alone)
     except ConfigurationError as error:
         raise _at(source, error, ("chain",)) from None
 
@@ -71,11 +71,6 @@ def facts(plan: Plan) -> dict[str, StageFacts]:
             enabled=module.Config.model_validate(stage.options).enabled,
         )
     return found
-
-
-def _alone(use: str) -> bool:
-    alone: bool = getattr(STAGES.load(use), "ALONE", False)
-    return alone
 
 
 def _resolved(part: Component, registry: Registry, source: Source, kind: str, index: int) -> Component:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.agents import registry
-from penstock.agents.chain import Aside, Chain, Result, trace
+from penstock.agents.chain import AT_ONCE, Aside, Chain, Result, trace
 from penstock.model.component import Apply, ApplyBatch, Enrich, Resources, StageConfig
 from penstock.model.errors import DecodeError, ServiceUnreachableError, StageError, UnreachableError
 from penstock.model.record import Entry, Kept, Lost, Record, Stub
@@ -96,6 +96,26 @@ def test_a_later_stage_sees_what_earlier_ones_left_and_only_those_that_go_on(sta
     assert seen == [("orders.raw/2/0", {"n": 0}, 1, None), ("orders.raw/2/2", {"n": -2}, 1, None)]
     assert [entry.offset for entry in result.entries] == [0, 1, 2]
     assert (result.counts["first"].records, result.counts["second"].records) == (3, 2)
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_long_frame_passes_in_parts_unless_a_stage_asks_a_server(stage: Any, asks: bool) -> None:
+    sizes: list[int] = []
+
+    async def apply(records: Sequence[Record]) -> list[Verdict]:
+        sizes.append(len(records))
+        return [Drop("third") if record.data["n"] % 3 == 0 else KEEP for record in records]
+
+    sys.modules[registry.STAGES.modules[stage("thirds", ApplyBatch, apply)]].ALONE = asks  # type: ignore[attr-defined]
+    count = 2 * AT_ONCE + 5
+    result = run(chain("thirds", "hash"), [kept(n) for n in range(count)])
+    assert sizes == ([count] if asks else [AT_ONCE, AT_ONCE, 5])
+    assert [entry.offset for entry in result.entries] == [*range(count)]
+    dropped = [entry.offset for entry in result.entries if isinstance(entry, Stub)]
+    assert dropped == [*range(0, count, 3)]
+    thirds, hashes = result.counts["thirds"], result.counts["hash"]
+    assert (thirds.records, hashes.records) == (count, count - len(dropped))
+    assert thirds.outcomes == {"kept": count - len(dropped), "dropped:third": len(dropped)}
 
 
 def test_tombstones_stubs_and_lost_ranges_pass_untouched(stage: Any) -> None:
