@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from penstock.topology.load import Source
     from penstock.topology.plan import Plan
 
+NOT_HERE = "not_here"
+"""The code of what the file asks for and this machine lacks."""
+
 
 @dataclass(frozen=True)
 class _Line:
@@ -28,20 +31,23 @@ class _Line:
 def command(
     file: PipelineFile,
     build: Annotated[
-        bool, typer.Option("--build", help="Build the stages too: their databases and keys must be there.")
+        bool,
+        typer.Option("--build", help="A database or key that is missing here is an error."),
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Load a pipeline file, check every option of every component, and say what looks wrong with the whole.
 
-    Exit status 0 where the file can be run (whatever the warnings), 2 where it cannot.
+    A database or a key that stages need and this machine does not have is a warning: the file may be for another one.
+    Exit status 0 where nothing is wrong with the file (whatever the warnings), 2 where something is.
 
     \b
     penstock check orders.yml
     penstock check orders.yml --build --json
     """
-    lines = _findings(file, build)
+    lines = _findings(file, "error" if build else "warning")
     bad = any(line.level == "error" for line in lines)
+    here = not any(line.code == NOT_HERE for line in lines)
     if as_json:
         print_json({"file": str(file), "ok": not bad, "findings": [asdict(line) for line in lines]})
     else:
@@ -49,18 +55,18 @@ def command(
             place = f"{file}:{line.line}" if line.line else str(file)
             print(f"{place}: {line.level}: {line.message} [{line.code}]")
         if not bad:
-            print(f"{file}: can be run")
+            print(f"{file}: can be run" if here else f"{file}: is right, and cannot be run here yet")
     if bad:
         raise typer.Exit(ConfigurationError.exit_status)
 
 
-def _findings(file: Path, build: bool) -> list[_Line]:
+def _findings(file: Path, unready: str) -> list[_Line]:
     try:
         plan, source, found = read_plan(file)
     except ConfigurationError as error:
         return [_from_error(error, file)]
     lines = [_Line(f.level, f.code, f.message, f.key, line_of(source, f.key)) for f in found]
-    return lines + (_build(plan, source) if build else [])
+    return lines + _build(plan, source, unready)
 
 
 def _from_error(error: ConfigurationError, file: Path) -> _Line:
@@ -69,8 +75,8 @@ def _from_error(error: ConfigurationError, file: Path) -> _Line:
     return _Line("error", error.code, text, key, line)
 
 
-def _build(plan: "Plan", source: "Source") -> list[_Line]:
-    """The errors of stages that cannot be built in this environment."""
+def _build(plan: "Plan", source: "Source", level: str) -> list[_Line]:
+    """The stages that cannot be built in this environment."""
     from penstock.agents import registry
     from penstock.model.component import Resources
 
@@ -85,5 +91,5 @@ def _build(plan: "Plan", source: "Source") -> list[_Line]:
                 registry.build(stage.use, config, resources)
         except ConfigurationError as error:
             key = f"stages.{index}"
-            failed.append(_Line("error", error.code, str(error), key, line_of(source, key)))
+            failed.append(_Line(level, NOT_HERE, str(error), key, line_of(source, key)))
     return failed
