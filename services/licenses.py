@@ -27,8 +27,8 @@ import yaml
 from fastapi import APIRouter, Depends, FastAPI, Header, Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from penstock.model.database import connect, reading, upsert
 from penstock.services.auth import Refusal, answer_refusals, bearer
-from penstock.services.database import connect, reading, upsert
 
 Operation = Literal["ingest", "transform", "enrich", "redistribute", "commercial-use", "model-training", "export"]
 Category = Literal[

@@ -1,4 +1,4 @@
-"""The one way in which the reference services open their databases: SQLAlchemy 2 core, SQLite or PostgreSQL.
+"""The one way in which services and stores open their databases: SQLAlchemy 2 core, SQLite or PostgreSQL.
 
 Writing: ``with engine.begin() as connection`` is a transaction that may read, decide and write. On SQLite it starts
 with ``BEGIN IMMEDIATE``, so that nobody else writes between what was read and what is written. On PostgreSQL select
@@ -8,7 +8,7 @@ who creates it.
 Reading: ``with reading(engine) as connection`` takes no writer's lock on SQLite: readers do not wait, nor are waited
 for (write-ahead log).
 
-Several services may share one PostgreSQL database: start the names of tables with the name of the service.
+Several of them may share one PostgreSQL database: start the names of tables with the name of the service or store.
 """
 
 import sqlite3
