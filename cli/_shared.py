@@ -7,6 +7,7 @@ import ast
 import asyncio
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Coroutine, Iterable, Sequence
 from pathlib import Path
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-PipelineFile = Annotated[Path, typer.Argument(metavar="FILE", help="A pipeline file.", show_default=False)]
+PipelineFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A pipeline file, or the id of a saved configuration.", show_default=False),
+]
 Options = Annotated[
     list[str] | None,
     typer.Option(
@@ -90,11 +94,32 @@ def read_plan(file: Path) -> "tuple[Plan, Source, list[Finding]]":
     from penstock.agents.runtime.compile import compile_plan, facts
     from penstock.connectors.registry import SINKS, SOURCES
     from penstock.topology.lint import lint
-    from penstock.topology.load import read
+    from penstock.topology.load import read, reads
 
-    pipeline, source = read(file, environment())
+    environ = environment()
+    saved = _saved(str(file), environ) if not file.exists() else None
+    pipeline, source = read(file, environ) if saved is None else reads(saved, environ, file=str(file))
     plan = compile_plan(pipeline, source, sources=SOURCES, sinks=SINKS)
     return plan, source, lint(plan, facts(plan))
+
+
+def _saved(name: str, environ: dict[str, str]) -> str | None:
+    """The pipeline of the saved configuration that `name` is the id of (`id@version` is one version of it).
+
+    None where it is no such id. Raises ConfigurationError where there is none of that id.
+    """
+    from penstock.stores.configurations import ID_PATTERN, Configurations
+
+    match = re.fullmatch(rf"({ID_PATTERN})(?:@([1-9][0-9]{{0,8}}))?", name)
+    if match is None:
+        return None
+    from penstock.api.app import database_url
+    from penstock.api.configurations import text_of
+
+    saved = Configurations(database_url(environ)).get(match[1], int(match[2]) if match[2] else None)
+    if saved is None:
+        raise ConfigurationError(f"no configuration {name} is saved here", hint="DATABASE_URL says where they are")
+    return text_of(saved.body["pipeline"])
 
 
 def line_of(source: "Source", key: str) -> int | None:

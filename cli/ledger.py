@@ -96,7 +96,7 @@ def trusted_keys(
     ConfigurationError
         A file holds no such key, or there is none here.
     """
-    from penstock.connectors.sinks.ledger import KEY_VARIABLE
+    from penstock.connectors.ledger_client import KEY_VARIABLE
     from penstock.model.home import home
     from penstock.model.ledger import key_id, load_or_create_key
 

@@ -60,6 +60,10 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
             "Bearer token, of clients and of the reference services alike. A service without one lets everybody in.",
             secret=True,
         ),
+        "PENSTOCK_API_TOKENS_FILE": Variable(
+            "Who may call `penstock api`: a YAML file of SHA-256 of a token -> `{tenant: …}`, `*` for all tenants.",
+            "`PENSTOCK_API_TOKEN` alone, for all tenants",
+        ),
         "REDIS_URL": Variable(
             "A Redis that workers share what the license registry said in: `redis://:password@host:6379/0`, `rediss://…`"
             " or `unix://…`. Whoever may write to it decides with the registry.",

@@ -39,6 +39,7 @@ from typing import IO, Any
 import uvicorn
 
 from penstock.model.errors import ConfigurationError, PenstockError, ServiceUnreachableError
+from penstock.model.serving import Server
 
 VARIABLES = {
     "graph": "GRAPH_API_URL",
@@ -293,8 +294,8 @@ def _listen(name: str, host: str, port: int) -> socket.socket:
     raise ServiceUnreachableError(f"the service {name}", f"{host}:{port}", cause=f"cannot listen: {cause.strerror}")
 
 
-class _Server(uvicorn.Server):
-    """A server among several in one loop: signals are for all of them, and so not for it."""
+class _Server(Server):
+    """A server among several in one loop."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -303,10 +304,6 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.tried.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def _serve(apps: Mapping[str, Any], sockets: Mapping[str, socket.socket], ready: Callable[[], None]) -> None:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from penstock.agents.runtime.cluster import Cluster
 from penstock.agents.runtime.messages import partitions_of, read_all
-from penstock.connectors.sinks.ledger import DEFAULT_URL, NOT_FOUND, VARIABLE
+from penstock.connectors.ledger_client import DEFAULT_URL, NOT_FOUND, VARIABLE
 from penstock.model.audit import Finding, verify_chain
 from penstock.model.errors import RejectedError
 from penstock.model.http import ServiceClient

@@ -5,9 +5,8 @@ are the worker's, not the server's.
 """
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -19,6 +18,7 @@ from penstock.agents.runtime.metrics import BREAKER, REGISTRY
 from penstock.agents.runtime.worker import Worker
 from penstock.model.errors import ConfigurationError
 from penstock.model.http import LIVE
+from penstock.model.serving import Server
 
 _BREAKER_STATES = {"closed": 0, "half-open": 1, "open": 2}
 
@@ -67,21 +67,13 @@ async def serving(worker: Worker, host: str, port: int) -> AsyncIterator[int]:
         config = uvicorn.Config(
             create_app(worker), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
         )
-        server = _Server(config)
+        server = Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield int(listener.getsockname()[1])
         finally:
             server.should_exit = True
             await task
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals alone."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -118,7 +118,7 @@ def test_a_secret_has_no_default() -> None:
     [
         ("penstock.codecs.schema_registry", "DEFAULT_URL", "SCHEMA_REGISTRY_URL"),
         ("penstock.connectors.sinks.graph", "DEFAULT_URL", "GRAPH_API_URL"),
-        ("penstock.connectors.sinks.ledger", "DEFAULT_URL", "PROV_LEDGER_URL"),
+        ("penstock.connectors.ledger_client", "DEFAULT_URL", "PROV_LEDGER_URL"),
         ("penstock.agents.license._registry", "DEFAULT_URL", "LICENSE_REGISTRY_URL"),
         ("penstock.agents.license._registry", "DEFAULT_AUTHORITY", "AUTHORITY_ID"),
         ("penstock.broker.settings", "DEFAULT_HEAP", "PENSTOCK_BROKER_HEAP"),

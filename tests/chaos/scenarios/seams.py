@@ -83,7 +83,7 @@ STEPS: dict[str, dict[str, Step]] = {
     },
     "ledger": {
         "position": Step(("connectors.sinks.ledger:_Ledger.position",), rare=True),
-        "write": Step(("connectors.sinks.ledger:_Ledger._post",)),
+        "write": Step(("connectors.ledger_client:LedgerClient.append",)),
         "head": Step(("agents.runtime.sink:SinkHandler._publish",)),
     },
 }
