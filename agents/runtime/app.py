@@ -29,6 +29,7 @@ from penstock.topology.plan import Agent
 
 BUFFERED_FRAMES = 16  # Faust's default of 4096 held 500 MB of frames
 TAKEN_FRAMES = 2  # at a time: what is taken is unpacked at once, what is not stays compressed in the fetcher
+TAKEN_SMALL_FRAMES, TAKEN_BYTES = 64, 128 * 1024  # more, as long as those of the last time were small
 _HELD_SECONDS = 0.02
 _ALL_HELD_SECONDS = 0.2
 
@@ -73,6 +74,7 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._read_offset = _NeverRead()
         self._held: set[TP] = set()
+        self._most = TAKEN_FRAMES
         self._released = asyncio.Event()
 
     def hold(self, tp: TP) -> None:
@@ -93,11 +95,15 @@ class Consumer(driver.Consumer):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._released.wait(), _ALL_HELD_SECONDS)
             return {}
-        most = None if self.app.in_recovery else TAKEN_FRAMES
+        most = None if self.app.in_recovery else self._most
         thread = self._thread
-        return await thread.call_thread(
+        taken = await thread.call_thread(
             thread._fetch_records, thread._ensure_consumer(), wanted, timeout=timeout, max_records=most
         )
+        sizes = [len(record.value or b"") for records in taken.values() for record in records]
+        if sizes:
+            self._most = min(TAKEN_SMALL_FRAMES, max(TAKEN_FRAMES, TAKEN_BYTES * len(sizes) // (sum(sizes) or 1)))
+        return taken
 
     async def perform_seek(self) -> None:
         await super().perform_seek()
