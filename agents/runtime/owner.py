@@ -23,7 +23,9 @@ from aiokafka.structs import OffsetAndMetadata
 from penstock.agents.runtime import metrics
 from penstock.agents.runtime.cluster import Cluster, Message
 from penstock.agents.runtime.lease import Lease
+from penstock.agents.runtime.logs import logger
 from penstock.agents.runtime.plain_records import Packed, plain
+from penstock.agents.runtime.topics import HOW_TO_GROW
 from penstock.model.errors import FencedError, PenstockError
 
 QUEUED_BATCHES = 2
@@ -84,6 +86,9 @@ class Owner:
         Labels of metrics; the group is ``<pipeline>.<agent>``.
     make : callable
         A handler for a partition.
+    partitions : int
+        How many there are by the plan. More may have been added to the topic since: those are left alone, and that is
+        said, because the topics behind this one do not have them.
     options
         Passed to the consumer (``isolation_level``, ``auto_offset_reset``, ``metadata_max_age_ms`` …).
     linger
@@ -95,6 +100,7 @@ class Owner:
     agent: str
     topic: str
     make: Callable[[int], Handler]
+    partitions: int
     lease: Lease
     options: dict[str, Any] = field(default_factory=dict)
     linger: Linger | None = None
@@ -221,7 +227,8 @@ class Owner:
         """Open a handler for each partition and read from where it says."""
         metrics.REBALANCES.labels(*self._labels).inc()
         metrics.PARTITIONS.labels(*self._labels).set(len(assigned))
-        fresh = {tp: _Owned(self.make(tp.partition), asyncio.Queue(QUEUED_BATCHES)) for tp in assigned}
+        planned = self._planned(assigned)
+        fresh = {tp: _Owned(self.make(tp.partition), asyncio.Queue(QUEUED_BATCHES)) for tp in planned}
         starts = await asyncio.gather(*(owned.handler.open() for owned in fresh.values()))
         if self._closing:
             await asyncio.gather(*(owned.handler.close() for owned in fresh.values()), return_exceptions=True)
@@ -232,6 +239,21 @@ class Owner:
             owned.task.add_done_callback(partial(self._task_ended, owned))
         self.owned = fresh
         self.joined.set()
+
+    def _planned(self, assigned: set[TopicPartition]) -> set[TopicPartition]:
+        """Those that the plan knows of; the others are not read, and it is said how they will be."""
+        added = {tp for tp in assigned if tp.partition >= self.partitions}
+        metrics.UNPLANNED.labels(*self._labels).set(len(added))
+        if added:
+            for tp in added:
+                self.consumer.seek(tp, 0)  # one without a position ends every fetch, although it is paused
+            self.consumer.pause(*added)
+            logger().error(
+                "partitions were added to a topic; they are not read, everything else goes on",
+                pipeline=self.pipeline, agent=self.agent, topic=self.topic, planned=self.partitions,
+                added=sorted(tp.partition for tp in added), hint=HOW_TO_GROW,
+            )  # fmt: skip
+        return assigned - added
 
     async def release(self) -> None:
         """Stop the handlers; what they were doing is left undone, and done again by the next owner."""

@@ -239,7 +239,17 @@ class Worker:
         options: Mapping[str, Any],
         linger: Linger | None = None,
     ) -> None:
-        owner = Owner(self.cluster, self.plan.pipeline.name, name, topic, make, self.lease, dict(options), linger)
+        owner = Owner(
+            self.cluster,
+            self.plan.pipeline.name,
+            name,
+            topic,
+            make,
+            self.plan.pipeline.raw.partitions,
+            self.lease,
+            dict(options),
+            linger,
+        )
         self.owners[name] = owner
         await owner.run(stop)
 
