@@ -23,6 +23,7 @@ record's data takes 0.76 µs (orjson) where msgpack would take 0.63.
 Kafka's own compression (zstd) is applied by the producer, so a frame is cut by its size before compression.
 """
 
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -139,6 +140,22 @@ def split(frame: Frame, limit: int = MAX_FRAME_BYTES) -> list[Frame]:
         frames.append(Frame(frame.topic_id, frame.epoch, first, last, frame.input, genesis, entries))
         first = last + 1
     return frames
+
+
+def follows(frame: Frame, head: Head) -> bool:
+    """Whether the frame of `head` goes on exactly where `frame` ends, so that the two may be joined."""
+    return (head.topic_id, head.epoch, head.first) == (frame.topic_id, frame.epoch, frame.last + 1) and not head.genesis
+
+
+def join(frames: Sequence[Frame]) -> Frame:
+    """Frames of which each follows the one before it, as one.
+
+    It names the input of the first: who is stopped before all parts of what is made of it are written, and resumes
+    there, reads every frame again of which something may be missing.
+    """
+    first = frames[0]
+    entries = [entry for frame in frames for entry in frame.entries]
+    return Frame(first.topic_id, first.epoch, first.first, frames[-1].last, first.input, first.genesis, entries)
 
 
 def _end(entry: Entry) -> int:

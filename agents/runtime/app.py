@@ -31,6 +31,7 @@ from penstock.topology.plan import Agent
 
 BUFFERED_FRAMES = 16  # Faust's default of 4096 held 500 MB of frames
 TAKEN_FRAMES = 2  # at a time: what is taken is unpacked at once, what is not stays compressed in the fetcher
+TAKEN_SMALL_FRAMES, TAKEN_BYTES = 64, 128 * 1024  # more, as long as those of the last time were small
 _HELD_SECONDS = 0.02
 _ALL_HELD_SECONDS = 0.2
 _POSITION_SECONDS = 1.0
@@ -77,6 +78,7 @@ class Consumer(driver.Consumer):
         self._read_offset = _NeverRead()
         self._held: set[TP] = set()
         self._served: set[TP] = set()
+        self._most = TAKEN_FRAMES
         self._released = asyncio.Event()
 
     def hold(self, tp: TP) -> None:
@@ -100,11 +102,14 @@ class Consumer(driver.Consumer):
         if self.app.in_recovery:
             return await self._fetched(wanted, timeout, None)
         # the fetcher gives what it has of the first partition: without turns the others wait until that one is empty
-        taken = await self._fetched(wanted - self._served, 0, TAKEN_FRAMES) if self._served else None
+        taken = await self._fetched(wanted - self._served, 0, self._most) if self._served else None
         if not taken:
             self._served.clear()
-            taken = await self._fetched(wanted, timeout, TAKEN_FRAMES)
+            taken = await self._fetched(wanted, timeout, self._most)
         self._served.update(taken)
+        sizes = [len(record.value or b"") for records in taken.values() for record in records]
+        if sizes:
+            self._most = min(TAKEN_SMALL_FRAMES, max(TAKEN_FRAMES, TAKEN_BYTES * len(sizes) // (sum(sizes) or 1)))
         return taken
 
     async def _fetched(self, wanted: set[TP], timeout: float, most: int | None) -> Any:

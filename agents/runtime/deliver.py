@@ -151,6 +151,7 @@ class Deliver:
         except _REFUSED as error:
             await self.close()
             await self._start_producer()
+            await self._look_again()
             if len(kept) == 1:
                 await self._refuse(kept[0], run.topic_id, error)
                 await self._transact([], run)

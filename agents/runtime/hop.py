@@ -101,7 +101,9 @@ class Hop:
             self._cluster, self._agent, partitions, folder / "faust", self, self._on_stream
         )
         generation = self._lease.check()
-        self._shared = Shared(self._processor, attempts, self._table, self._lease, generation, self._fail)
+        self._shared = Shared(
+            self._processor, self._plan.pipeline.batching, attempts, self._table, self._lease, generation, self._fail
+        )
         watch = asyncio.create_task(self._watch(generation))
         stopped = asyncio.create_task(stop.wait())
         try:

@@ -1,11 +1,14 @@
 """A lane: one partition in the hands of a hop, from its assignment until it is revoked.
 
-Each lane has a queue and two tasks of its own, so that a frame that waits (for a server, for its turn to be tried
+Each lane has two tasks of its own, so that a frame that waits (for a server, for its turn to be tried
 again) holds up its own partition and no other:
 
 * one admits the frames in order, runs them through the chain and sends what comes out (steps 3 to 6 of
   `agents/runtime/hop.py`, up to sending);
 * one waits for what was sent to be acknowledged, in the same order, writes the table and acknowledges the event.
+
+Frames that wait while others are under way are taken together, as one (`agents/runtime/waiting.py`). What is sent then
+names the input of the first of them, and each event is acknowledged when the whole is.
 
 So a lane stands at two places. As far as it has *sent* is what it owes next, and decides what is admitted. As far as
 the broker has acknowledged is `place`: what stands in the table, and below which the input may be purged.
@@ -13,14 +16,14 @@ the broker has acknowledged is `place`: what stands in the table, and below whic
 It also knows which message of its input comes next: frames topics have no gaps, but Faust may skip a message, or hand
 one on that it fetched before a seek. What comes too soon is not looked at; the one before it is fetched again.
 
-The queue itself takes whatever comes; when it holds a lane's share of frames the consumer is told to hold the
-partition back, until half of them are done. A failure of either task ends the agent, which is started anew.
+A lane takes whatever comes; when it holds its share of frames, and not only small ones, the consumer is told to hold
+the partition back, until half of them are done. A failure of either task ends the agent, which is started anew.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextvars import Context, copy_context
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +38,14 @@ from penstock.agents.runtime.framing import FrameWriter
 from penstock.agents.runtime.healing import Healing
 from penstock.agents.runtime.lease import Lease
 from penstock.agents.runtime.processing import Counts, Processed, Processor
+from penstock.agents.runtime.waiting import Arrival, Waiting
 from penstock.codecs.frame import Frame, decode
+from penstock.topology.spec import Batching
 
 UNDER_WAY = 4
 LATE_SECONDS = 10 * healing.HEAL_EVERY_SECONDS
+SMALL_BYTES = 64 * 1024
+"""A lane may hold more frames than its share as long as they are smaller than this, on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ class Shared:
     """What the lanes of a hop have in common, for one life of it."""
 
     processor: Processor
+    batching: Batching
     attempts: Attempts
     table: TableT[Any, Any]
     lease: Lease
@@ -54,25 +62,16 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class _Arrival:
-    """A frame as it came. Faust's table asks the context which event, and so which partition, is being worked on."""
-
-    stream: Any
-    event: Any
-    context: Context
-
-
-@dataclass(frozen=True, slots=True)
 class _Sent:
-    """A frame, or a piece of it, that is under way; one that was done before has nothing to wait for."""
+    """What was made of some arrivals, or of a piece of them; what was done before has nothing to wait for."""
 
-    arrival: _Arrival
+    arrivals: list[Arrival]
     acks: "list[asyncio.Future[object]]"
     reached: Place | None
     counts: Counts | None
     began: float
     whole: bool
-    """Whether the frame is done with this."""
+    """Whether the arrivals are done with this."""
 
 
 class Lane:
@@ -103,11 +102,13 @@ class Lane:
         self._share = share
         self._labels = shared.processor.labels
         self._healing = Healing(consumer, tp, self._labels, shared.processor.log)
-        self._frames = 0
+        self._frames = self._bytes = 0
+        self._sending = 0
         self._seen = time.monotonic()
         self._comes: int | None = place.input if place else None  # None: whatever comes first
+        self._behind = place.input + 1 if place else 0
         self._ours = True
-        self._arrived: asyncio.Queue[_Arrival] = asyncio.Queue()
+        self._waiting = Waiting(shared.batching.frame_records, shared.batching.frame_bytes)
         self._under_way: asyncio.Queue[_Sent] = asyncio.Queue(UNDER_WAY - 1)  # and one that is being waited for
         self.tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._settle())]
         for task in self.tasks:
@@ -117,8 +118,9 @@ class Lane:
         """Take a frame; called from the stream's own task."""
         self._seen = time.monotonic()
         self._frames += 1
-        self._arrived.put_nowait(_Arrival(stream, event, copy_context()))
-        if self._frames >= self._share:
+        self._bytes += len(event.value)
+        self._waiting.put(Arrival(stream, event, copy_context()))
+        if self._frames >= self._share and self._bytes >= self._share * SMALL_BYTES:
             self._consumer.hold(self._tp)
 
     def close(self) -> None:
@@ -132,7 +134,7 @@ class Lane:
         """Messages of the input, which ends before `end`, that are not done."""
         if not self._frames and self._comes is not None:
             return max(0, end - self._comes)  # behind the last that was done there may be repeats
-        return max(0, end - (self.place.input + 1 if self.place else 0))
+        return max(0, end - self._behind)
 
     async def look(self, lag: int) -> None:
         """Step 4: a hole at the end of a quiet partition is not seen by any frame."""
@@ -168,10 +170,12 @@ class Lane:
             self._comes = offset + 1
         return True
 
-    def _let_go(self) -> None:
+    def _let_go(self, arrivals: Sequence[Arrival]) -> None:
         self._seen = time.monotonic()
-        self._frames -= 1
-        if self._frames <= self._share // 2:
+        self._frames -= len(arrivals)
+        self._bytes -= sum(len(arrival.data) for arrival in arrivals)
+        self._behind = max(self._behind, arrivals[-1].offset + 1)
+        if self._frames <= self._share // 2 or self._bytes <= self._share * SMALL_BYTES // 2:
             self._consumer.release(self._tp)
 
     def _may_act(self) -> bool:
@@ -185,43 +189,66 @@ class Lane:
 
     async def _work(self) -> None:
         while True:
-            arrival = await self._arrived.get()
+            arrival = await self._waiting.get()
             if not self._may_act():
                 return
             await self._take(arrival)
             await asyncio.sleep(0)  # what was sent goes out before the next frame takes the loop
 
-    async def _take(self, arrival: _Arrival) -> None:
-        data = arrival.event.value
-        metrics.BYTES_IN.labels(*self._labels).inc(len(data))
-        if not await self._comes_in_turn(arrival.event.message.offset):
-            self._let_go()
+    async def _take(self, arrival: Arrival) -> None:
+        metrics.BYTES_IN.labels(*self._labels).inc(len(arrival.data))
+        if not await self._comes_in_turn(arrival.offset):
+            self._let_go([arrival])
             return
-        admitted = admit(self._sent_to, decode(data))  # step 3
+        admitted = admit(self._sent_to, decode(arrival.data))  # step 3
         if admitted is Refusal.DONE:  # perhaps by what is under way: acknowledged in its turn
             self._healing.skipped_no_more()
-            await self._under_way.put(_Sent(arrival, [], None, None, 0.0, whole=True))
+            await self._hand_on(_Sent([arrival], [], None, None, 0.0, whole=True))
         elif isinstance(admitted, Refusal):
             await self._heal()
-            self._let_go()
+            self._let_go([arrival])
         else:
             self._healing.over()
-            await self._do(arrival, admitted)
+            arrivals = [arrival]
+            frame = await self._together(arrivals, admitted)
+            if self._may_act():
+                await self._do(arrivals, frame)
 
-    async def _do(self, arrival: _Arrival, frame: Frame) -> None:
+    async def _together(self, arrivals: list[Arrival], frame: Frame) -> Frame:
+        """The frame and what follows it; while something is under way there is time for more to come.
+
+        What follows may follow without being looked at by `admit`: it begins where the frame ends. A frame that may be
+        deadly is taken alone, or those beside it would be suspected as well.
+        """
+        if self._shared.attempts.suspects(self._tp.partition):
+            return frame
+        while True:
+            frame = self._waiting.joined(arrivals, frame)
+            if not self._sending or self._waiting.complete(arrivals, frame):
+                break
+            await self._waiting.stirred()
+        self._comes = max(self._comes or 0, arrivals[-1].offset + 1)
+        metrics.BYTES_IN.labels(*self._labels).inc(sum(len(arrival.data) for arrival in arrivals[1:]))
+        return frame
+
+    async def _hand_on(self, sent: _Sent) -> None:
+        self._sending += 1
+        await self._under_way.put(sent)
+
+    async def _do(self, arrivals: list[Arrival], frame: Frame) -> None:
         """Do a frame, in pieces where one was deadly before."""
         attempts, partition = self._shared.attempts, self._tp.partition
         while True:
             async with attempts.turn(partition):
                 until, poisonous = attempts.limit(partition, frame.epoch, frame.first, frame.last)
                 piece = frame.upto(until)
-                if not await self._do_piece(arrival, piece, poisonous, whole=piece.last == frame.last):
+                if not await self._do_piece(arrivals, piece, poisonous, whole=piece.last == frame.last):
                     return
             if piece.last == frame.last:
                 return
             frame = frame.after(frame.epoch, piece.last + 1)
 
-    async def _do_piece(self, arrival: _Arrival, piece: Frame, poisonous: bool, *, whole: bool) -> bool:
+    async def _do_piece(self, arrivals: list[Arrival], piece: Frame, poisonous: bool, *, whole: bool) -> bool:
         """False where it is no longer ours to do."""
         attempts, partition = self._shared.attempts, self._tp.partition
         began = time.perf_counter()
@@ -234,7 +261,7 @@ class Lane:
                 return False
             if not attempts.suspects(partition):  # the mark says what the chain is at, no more
                 attempts.end(partition, piece.last)
-            if not await self._send(arrival, piece, processed, began, whole):
+            if not await self._send(arrivals, piece, processed, began, whole):
                 return False
             if attempts.suspects(partition):
                 await self._under_way.join()
@@ -243,9 +270,11 @@ class Lane:
             attempts.end(partition, done)
         return True
 
-    async def _send(self, arrival: _Arrival, piece: Frame, processed: Processed, began: float, whole: bool) -> bool:
+    async def _send(
+        self, arrivals: list[Arrival], piece: Frame, processed: Processed, began: float, whole: bool
+    ) -> bool:
         """Step 6, up to sending; False where a rebalance came between."""
-        processor, offset = self._shared.processor, arrival.event.message.offset
+        processor, offset = self._shared.processor, arrivals[0].offset
         await processor.stow(processed)
         if not self._may_act():  # step 5
             return False
@@ -257,7 +286,7 @@ class Lane:
         acks = await self._writer.send(out)
         self._sent_to = advance(out, offset)
         counts = Counts.of(processed.result)
-        await self._under_way.put(_Sent(arrival, acks, self._sent_to, counts, began, whole))
+        await self._hand_on(_Sent(arrivals, acks, self._sent_to, counts, began, whole))
         return True
 
     # from the acknowledgement on ------------------------------------------------------------------------------------
@@ -273,14 +302,17 @@ class Lane:
             if sent.reached is not None:
                 self._reach(sent, sent.reached)
             if sent.whole:
-                await sent.arrival.stream.ack(sent.arrival.event)
-                self._let_go()
+                for arrival in sent.arrivals:
+                    await arrival.stream.ack(arrival.event)
+                self._let_go(sent.arrivals)
             self._under_way.task_done()
+            self._sending -= 1
+            self._waiting.stir()
 
     def _reach(self, sent: _Sent, reached: Place) -> None:
         partition = self._tp.partition
         entry = [reached.epoch, reached.next, reached.input]
-        sent.arrival.context.run(self._shared.table.__setitem__, partition, entry)
+        sent.arrivals[0].context.run(self._shared.table.__setitem__, partition, entry)
         self.place = reached
         metrics.NEXT.labels(*self._labels, str(partition)).set(reached.next)
         metrics.FRAME_SECONDS.labels(*self._labels).observe(time.perf_counter() - sent.began)

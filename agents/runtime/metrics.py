@@ -50,6 +50,9 @@ FRAME_SECONDS = Histogram(
 LAG = _gauge("penstock_lag_messages", "Messages between an agent and the end of its input.", *_AGENT, "partition")
 NEXT = _gauge("penstock_next_offset", "Raw offset that an agent owes next.", *_AGENT, "partition")
 PARTITIONS = _gauge("penstock_partitions", "Partitions that an agent owns in this worker.", *_AGENT)
+UNPLANNED = _gauge(
+    "penstock_unplanned_partitions", "Partitions that were added to a topic, which nobody reads yet.", *_AGENT
+)
 REBALANCES = _counter("penstock_rebalances_total", "Times that partitions were assigned to an agent.", *_AGENT)
 HOLES = _counter("penstock_holes_total", "Holes seen and healed by reading again.", *_AGENT)
 RESTARTS = _counter("penstock_restarts_total", "Times that an agent was started anew.", *_AGENT, "reason")

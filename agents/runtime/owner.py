@@ -23,10 +23,15 @@ from aiokafka.structs import OffsetAndMetadata
 from penstock.agents.runtime import metrics
 from penstock.agents.runtime.cluster import Cluster, Message
 from penstock.agents.runtime.lease import Lease
+from penstock.agents.runtime.logs import logger
 from penstock.agents.runtime.plain_records import Packed, plain
+from penstock.agents.runtime.topics import HOW_TO_GROW
 from penstock.model.errors import FencedError, PenstockError
 
 QUEUED_BATCHES = 2
+COMMIT_SECONDS, LAST_COMMIT_SECONDS = 0.2, 2.0
+IDLE_FETCH_MS = 500
+LOST_CONNECTION = "the connection was lost, and a client ended its own task"
 
 
 class Handler(Protocol):
@@ -50,6 +55,18 @@ class Handler(Protocol):
     async def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Linger:
+    """How long the broker gathers messages before it answers a fetch.
+
+    While messages flow it waits for `bytes` of them, or `ms` milliseconds, so that a frame gets more than one; when
+    none came for a while, the first one that comes is handed on at once.
+    """
+
+    bytes: int
+    ms: int
+
+
 @dataclass(slots=True)
 class _Owned:
     handler: Handler
@@ -69,8 +86,13 @@ class Owner:
         Labels of metrics; the group is ``<pipeline>.<agent>``.
     make : callable
         A handler for a partition.
+    partitions : int
+        How many there are by the plan. More may have been added to the topic since: those are left alone, and that is
+        said, because the topics behind this one do not have them.
     options
-        Passed to the consumer (``isolation_level``, ``auto_offset_reset``, ``fetch_min_bytes`` …).
+        Passed to the consumer (``isolation_level``, ``auto_offset_reset``, ``metadata_max_age_ms`` …).
+    linger
+        None hands messages on as they come.
     """
 
     cluster: Cluster
@@ -78,8 +100,10 @@ class Owner:
     agent: str
     topic: str
     make: Callable[[int], Handler]
+    partitions: int
     lease: Lease
     options: dict[str, Any] = field(default_factory=dict)
+    linger: Linger | None = None
     owned: dict[TopicPartition, _Owned] = field(default_factory=dict, init=False)
     joined: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     """Set at the first assignment."""
@@ -88,6 +112,7 @@ class Owner:
         self._failure: asyncio.Future[None] = asyncio.get_event_loop().create_future()
         self._labels = (self.pipeline, self.agent)
         self._closing = False
+        self._done: dict[TopicPartition, int] = {}
         self.consumer: AIOKafkaConsumer = self.cluster.consumer(
             group_id=f"{self.pipeline}.{self.agent}",
             max_partition_fetch_bytes=2 * 1024 * 1024,
@@ -100,16 +125,22 @@ class Owner:
         self.consumer.subscribe([self.topic], listener=_Listener(self))
         await self.consumer.start()
         poll = asyncio.create_task(self._poll(stop))
+        commits = asyncio.create_task(self._commit_regularly())
         try:
-            await asyncio.wait({poll, self._failure}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({poll, commits, self._failure}, return_when=asyncio.FIRST_COMPLETED)
             if self._failure.done():
                 self._failure.result()
+            if commits.done():
+                raise PenstockError(LOST_CONNECTION)
             await poll
         finally:
             self._closing = True
             poll.cancel()
+            commits.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await poll
+            with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+                await asyncio.wait_for(self._commit(), LAST_COMMIT_SECONDS)
             await self.release()
             await self.consumer.stop()
             self._failure.cancel()
@@ -127,6 +158,7 @@ class Owner:
                 continue  # likewise: the group had committed an offset that is deleted by now
             if self.lease.check() != generation:
                 raise FencedError("this process stood still for longer than its lease")
+            self._gather(flowing=bool(batches))
             for tp, packed in batches.items():
                 owned = self.owned.get(tp)
                 if owned is None:
@@ -137,6 +169,13 @@ class Owner:
                     self.consumer.pause(tp)
             if not batches:
                 await self._tell_skipped()
+
+    def _gather(self, *, flowing: bool) -> None:
+        """Say how long the next fetches shall linger."""
+        if self.linger is not None:
+            fetcher = self.consumer._fetcher
+            fetcher._fetch_min_bytes = self.linger.bytes if flowing else 1
+            fetcher._fetch_max_wait_ms = self.linger.ms if flowing else IDLE_FETCH_MS
 
     async def _stands_at(self, offsets: Mapping[TopicPartition, int]) -> bool:
         """Whether one of these is where we read on in a partition that we own."""
@@ -163,22 +202,33 @@ class Owner:
                 self.consumer.resume(tp)
             done = await owned.handler.handle(chain.from_iterable(packed))
             if done is not None:
-                await self._commit(tp, done)
+                self._done[tp] = done
             owned.busy = False
             highwater = self.consumer.highwater(tp)
             if highwater is not None:
                 metrics.LAG.labels(*self._labels, str(tp.partition)).set(max(0, highwater - packed[-1].offset - 1))
 
-    async def _commit(self, tp: TopicPartition, offset: int) -> None:
-        """Commit for lag displays and purging; losing one does no harm, a rebalance may refuse it."""
+    async def _commit_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_SECONDS)
+            if self._done:
+                await self._commit()
+
+    async def _commit(self) -> None:
+        """Commit what is done of all partitions, for lag displays and purging.
+
+        Losing one does no harm, a rebalance may refuse it.
+        """
+        done, self._done = self._done, {}
         with contextlib.suppress(Exception):
-            await self.consumer.commit({tp: OffsetAndMetadata(offset, "")})
+            await self.consumer.commit({tp: OffsetAndMetadata(offset, "") for tp, offset in done.items()})
 
     async def assign(self, assigned: set[TopicPartition]) -> None:
         """Open a handler for each partition and read from where it says."""
         metrics.REBALANCES.labels(*self._labels).inc()
         metrics.PARTITIONS.labels(*self._labels).set(len(assigned))
-        fresh = {tp: _Owned(self.make(tp.partition), asyncio.Queue(QUEUED_BATCHES)) for tp in assigned}
+        planned = self._planned(assigned)
+        fresh = {tp: _Owned(self.make(tp.partition), asyncio.Queue(QUEUED_BATCHES)) for tp in planned}
         starts = await asyncio.gather(*(owned.handler.open() for owned in fresh.values()))
         if self._closing:
             await asyncio.gather(*(owned.handler.close() for owned in fresh.values()), return_exceptions=True)
@@ -190,9 +240,25 @@ class Owner:
         self.owned = fresh
         self.joined.set()
 
+    def _planned(self, assigned: set[TopicPartition]) -> set[TopicPartition]:
+        """Those that the plan knows of; the others are not read, and it is said how they will be."""
+        added = {tp for tp in assigned if tp.partition >= self.partitions}
+        metrics.UNPLANNED.labels(*self._labels).set(len(added))
+        if added:
+            for tp in added:
+                self.consumer.seek(tp, 0)  # one without a position ends every fetch, although it is paused
+            self.consumer.pause(*added)
+            logger().error(
+                "partitions were added to a topic; they are not read, everything else goes on",
+                pipeline=self.pipeline, agent=self.agent, topic=self.topic, planned=self.partitions,
+                added=sorted(tp.partition for tp in added), hint=HOW_TO_GROW,
+            )  # fmt: skip
+        return assigned - added
+
     async def release(self) -> None:
         """Stop the handlers; what they were doing is left undone, and done again by the next owner."""
         owned, self.owned = self.owned, {}
+        self._done.clear()
         metrics.PARTITIONS.labels(*self._labels).set(0)
         for each in owned.values():
             if each.task is not None:
@@ -209,7 +275,7 @@ class Owner:
         if not task.cancelled():
             self.fail(task.exception() or PenstockError(f"{self.agent}: a partition was let go"))
         elif owned in self.owned.values():  # not by us: a client ended a task of its own, and this one with it
-            self.fail(PenstockError("the connection was lost, and a client ended its own task"))
+            self.fail(PenstockError(LOST_CONNECTION))
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types

@@ -22,6 +22,11 @@ _UNKNOWN_TOPIC: Final = 3
 _GONE_SECONDS: Final = 2.0
 _TOPIC_EXISTS: Final = 36
 _CHECKED: Final = ("cleanup.policy", "max.message.bytes")
+HOW_TO_FIT: Final = "delete the topic, rename it in the pipeline file, or change the file"
+HOW_TO_GROW: Final = (
+    "to have more: stop the workers, give all topics of the pipeline as many partitions, set raw.partitions in its "
+    "file, start the workers (docs/OPERATIONS.md); or use another name"
+)
 _USERS_OWN: Final = frozenset({"raw", "enriched"})
 
 
@@ -59,7 +64,8 @@ async def ensure(cluster: Cluster, plan: Plan, *, replication: int = 3) -> list[
         differences = await compare(admin, [topic for topic in plan.topics if topic.name in there])
     if differences:
         told = "; ".join(f"{d.topic}: {d.setting} is {d.found}, the plan needs {d.wanted}" for d in differences)
-        raise TopicMismatchError(told, hint="delete the topic, rename it in the pipeline file, or change the file")
+        grown = any(d.setting == "partitions" for d in differences)
+        raise TopicMismatchError(told, hint=HOW_TO_GROW if grown else HOW_TO_FIT)
     return [topic.name for topic in missing if topic.name not in there]
 
 

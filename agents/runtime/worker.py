@@ -31,7 +31,7 @@ from penstock.agents.runtime.hop import Hop
 from penstock.agents.runtime.ingest import METADATA_SECONDS, Ingest
 from penstock.agents.runtime.lease import Lease
 from penstock.agents.runtime.logs import logger
-from penstock.agents.runtime.owner import Handler, Owner
+from penstock.agents.runtime.owner import LOST_CONNECTION, Handler, Linger, Owner
 from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.purge import purge_last_frames
@@ -48,6 +48,7 @@ from penstock.topology.plan import DELIVER, INGEST, Agent, Plan, SinkAgent
 
 MOST_RESTARTS = 8
 RESTART_WINDOW_SECONDS = 180.0
+GATHERED_BYTES = 64 * 1024
 
 Service = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -169,10 +170,9 @@ class Worker:
                 "isolation_level": "read_committed",
                 "auto_offset_reset": "none",
                 "metadata_max_age_ms": int(METADATA_SECONDS * 1000),
-                "fetch_min_bytes": 64 * 1024,
-                "fetch_max_wait_ms": pipeline.batching.linger_ms,
             }
-            await self._own(INGEST, pipeline.raw_topic, make, stop, options)
+            linger = Linger(GATHERED_BYTES, pipeline.batching.linger_ms)
+            await self._own(INGEST, pipeline.raw_topic, make, stop, options, linger)
 
     async def _deliver(self, stop: asyncio.Event) -> None:
         pipeline = self.plan.pipeline
@@ -231,9 +231,25 @@ class Worker:
         return run
 
     async def _own(
-        self, name: str, topic: str, make: Callable[[int], Handler], stop: asyncio.Event, options: Mapping[str, Any]
+        self,
+        name: str,
+        topic: str,
+        make: Callable[[int], Handler],
+        stop: asyncio.Event,
+        options: Mapping[str, Any],
+        linger: Linger | None = None,
     ) -> None:
-        owner = Owner(self.cluster, self.plan.pipeline.name, name, topic, make, self.lease, dict(options))
+        owner = Owner(
+            self.cluster,
+            self.plan.pipeline.name,
+            name,
+            topic,
+            make,
+            self.plan.pipeline.raw.partitions,
+            self.lease,
+            dict(options),
+            linger,
+        )
         self.owners[name] = owner
         await owner.run(stop)
 
@@ -262,7 +278,7 @@ async def _uncancelled(service: Service, stop: asyncio.Event) -> None:
     except asyncio.CancelledError:
         if cancelled():
             raise
-        raise PenstockError("the connection was lost, and a client ended its own task") from None
+        raise PenstockError(LOST_CONNECTION) from None
 
 
 def _tune_collector() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from penstock.agents.runtime import deliver
 from penstock.agents.runtime.deliver import Deliver
+from penstock.agents.runtime.messages import read_all
 
 pytestmark = pytest.mark.integration
 
@@ -108,6 +109,32 @@ async def test_a_crash_between_the_halves_of_a_refused_transaction_loses_nothing
     await rig.run(plan)
     assert _ids(rig.read(plan.pipeline.enriched_topic)) == [n for n in range(40) if n != 33]
     assert [message.json["offset"] for message in rig.read(plan.pipeline.dead_letter_topic)] == [33]
+
+
+async def test_who_was_refused_a_record_while_another_one_delivered_gives_up(rig, make_raw, monkeypatch) -> None:
+    """A frozen one wakes, is refused a record, and initialises its producer anew: that fences who took over."""
+    start, starts = Deliver._start_producer, []
+
+    async def overtaken(self: Deliver) -> None:
+        starts.append(self)
+        if len(starts) == 2:
+            another = Deliver(
+                self._cluster, self._plan, self._partition, self._metadata, self._letters, self._payloads, None
+            )
+            await another.open()
+            async for messages in read_all(rig.cluster, plan.last_frames, [0]):
+                await another.handle(messages[:2])
+            await another.close()
+        await start(self)
+
+    rig.create(f"{rig.name}.enriched", max_message_bytes="20000")
+    plan = await rig.ensure(rig.plan(batching=SMALL_FRAMES))
+    rig.produce(plan.pipeline.raw_topic, [make_raw(_value(n, 50_000 if n == 33 else 0)) for n in range(40)])
+    await _frames(rig, plan, 8)
+    monkeypatch.setattr(Deliver, "_start_producer", overtaken)
+    await rig.run(plan)
+    assert _ids(rig.read(plan.pipeline.enriched_topic)) == [n for n in range(40) if n != 33]
+    assert len(starts) > 3 and starts[2] is not starts[1]
 
 
 async def test_a_crash_between_the_halves_of_two_epochs_loses_nothing(rig, make_raw, fails_once) -> None:

@@ -16,7 +16,8 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from penstock.agents.continuity import Place, Refusal, admit, advance
 from penstock.agents.registry import STAGES
-from penstock.agents.runtime.app import BUFFERED_FRAMES, TAKEN_FRAMES
+from penstock.agents.runtime import lane
+from penstock.agents.runtime.app import BUFFERED_FRAMES, TAKEN_BYTES
 from penstock.agents.runtime.framing import FrameWriter
 from penstock.agents.runtime.lane import UNDER_WAY, Lane
 from penstock.codecs.frame import Frame, decode
@@ -28,6 +29,7 @@ from penstock.model.verdict import KEEP, Verdict
 pytestmark = pytest.mark.integration
 
 DEADLINE = 30.0
+LARGE = 16 * 1024
 
 
 class Gate:
@@ -56,13 +58,11 @@ def _stage(monkeypatch: pytest.MonkeyPatch, name: str, build: Callable[[StageCon
     monkeypatch.setitem(STAGES.modules, name, name)
 
 
-def _produce(rig: Any, plan: Any, make_raw: Any, numbers: range) -> None:
-    """Each number to every partition."""
-    partitions = range(plan.pipeline.raw.partitions)
-    rig.produce(
-        plan.pipeline.raw_topic,
-        [make_raw(json.dumps({"id": n, "partition": p}).encode(), partition=p) for n in numbers for p in partitions],
-    )
+def _produce(rig: Any, plan: Any, make_raw: Any, numbers: range, size: int = 0) -> None:
+    """Each number to every partition, in a record of that many bytes at least."""
+    partitions, filler = range(plan.pipeline.raw.partitions), "x" * size
+    values = [(p, {"id": n, "partition": p, "filler": filler}) for n in numbers for p in partitions]
+    rig.produce(plan.pipeline.raw_topic, [make_raw(json.dumps(v).encode(), partition=p) for p, v in values])
 
 
 def _delivered(rig: Any, plan: Any) -> dict[int, list[int]]:
@@ -99,25 +99,26 @@ async def test_a_partition_that_waits_holds_up_no_other(rig, make_raw, monkeypat
         most = max(most, self._frames)
 
     monkeypatch.setattr(Lane, "offer", watched)
+    monkeypatch.setattr(lane, "SMALL_BYTES", LARGE)
     plan = await rig.ensure(
         rig.plan(
             stages=["tag", "gate"], chain="topics", raw={"partitions": 3}, batching={"frame_records": 1},
             error_handling={"max_backoff_seconds": 0.2},
         )
     )  # fmt: skip
-    _produce(rig, plan, make_raw, range(60))
+    _produce(rig, plan, make_raw, range(60), LARGE)
     async with rig.working(plan):
         for end in (60, 80):  # what was there, and what comes while partition 0 waits
             all_but_0 = {0: [], 1: [*range(end)], 2: [*range(end)]}
             await rig.until(lambda all_but_0=all_but_0: _delivered(rig, plan) == all_but_0, "all but 0", DEADLINE)
-            _produce(rig, plan, make_raw, range(end, end + 20))
+            _produce(rig, plan, make_raw, range(end, end + 20), LARGE)
         gate.opened.set()
         await rig.delivered(plan)
     assert _delivered(rig, plan) == {p: [*range(100)] for p in range(3)}
     assert rig.read(plan.pipeline.dead_letter_topic) == []
     labels = {"pipeline": rig.name, "agent": "gate"}
     assert metric("penstock_holes_total", **labels) == metric("penstock_restarts_total", **labels, reason="hole") == 0
-    assert most <= BUFFERED_FRAMES // 3 + 2 * TAKEN_FRAMES  # the other 90 waited on the broker
+    assert most <= BUFFERED_FRAMES // 3 + 2 * TAKEN_BYTES // LARGE  # the other 78 waited on the broker
 
 
 async def test_partitions_with_a_backlog_take_turns(rig, make_raw, monkeypatch, metric) -> None:

@@ -1,7 +1,7 @@
 """A lane over an input of which Faust hands on too little or too much: nothing is passed over, no false alarm."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +15,7 @@ from penstock.agents.runtime import healing
 from penstock.agents.runtime.lane import Lane, Shared
 from penstock.codecs.frame import Frame, encode
 from penstock.model.record import Kept
+from penstock.topology.spec import Batching
 
 INPUT = TP("frames", 0)
 
@@ -27,7 +28,7 @@ def frame(first: int, last: int, epoch: int = 0, genesis: bool = False) -> Frame
 class Faust:
     """A consumer of `log` from `begin` on that skips some messages the first time, and is `late` by so many turns."""
 
-    def __init__(self, log: list[Frame], skipped: Iterable[int], begin: int, late: int) -> None:
+    def __init__(self, log: list[Frame], skipped: Iterable[int], begin: int, late: int = 0) -> None:
         self.log, self.skipped, self.begin, self.late = log, set(skipped), begin, late
         self.at = begin
         self.seeks: list[int] = []
@@ -89,35 +90,56 @@ class Stages:
 
 
 class Writer:
-    def __init__(self) -> None:
+    """Acknowledges what is sent when `slow` seconds are over."""
+
+    def __init__(self, slow: float = 0.0) -> None:
+        self.slow = slow
         self.sent: list[tuple[int, int, int]] = []
+        self.inputs: list[int] = []
 
     async def send(self, out: Frame) -> list[asyncio.Future[object]]:
         self.sent.append((out.epoch, out.first, out.last))
-        ack: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        ack.set_result(None)
-        return [ack]
+        self.inputs.append(out.input)
+        return [asyncio.ensure_future(asyncio.sleep(self.slow))]
 
 
 async def _ack(event: Any) -> None: ...
+
+
+def message(offset: int, one: Frame) -> Any:
+    return SimpleNamespace(value=encode(one), message=SimpleNamespace(offset=offset, tp=INPUT))
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while not condition():
+        assert loop.time() < end
+        await asyncio.sleep(0.005)
+
+
+def make(
+    faust: "Faust", writer: Writer, place: Place | None, failed: list[BaseException], batching: Batching | None = None
+) -> Lane:
+    lease = SimpleNamespace(check=lambda: 0)
+    shared: Any = Shared(Stages(), batching or Batching(), Attempts(), {}, lease, 0, failed.append)  # type: ignore[arg-type]
+    return Lane(shared, faust, INPUT, place, writer, 16)  # type: ignore[arg-type]
 
 
 async def run(
     log: list[Frame], place: Place | None = None, skipped: Iterable[int] = (), begin: int = 0, late: int = 0
 ) -> tuple[list[tuple[int, int, int]], list[int]]:
     """What a lane sends of `log`, and where it seeks; raises what ends it. It is given time to be wrong."""
-    faust, writer, failed = Faust(log, skipped, begin, late), Writer(), []
+    failed: list[BaseException] = []
+    faust, writer = Faust(log, skipped, begin, late), Writer()
     faust.at = max(begin, place.input if place else 0)
-    lease = SimpleNamespace(check=lambda: 0)
-    shared: Any = Shared(Stages(), Attempts(), {}, lease, 0, failed.append)  # type: ignore[arg-type]
-    lane = Lane(shared, faust, INPUT, place, writer, 16)  # type: ignore[arg-type]
+    lane = make(faust, writer, place, failed)
     loop = asyncio.get_running_loop()
     end = loop.time() + 20 * healing.HEAL_EVERY_SECONDS + 2 * healing.HEAL_FOR_SECONDS
     try:
         while loop.time() < end:
             for offset, one in faust.messages():
-                event = SimpleNamespace(value=encode(one), message=SimpleNamespace(offset=offset, tp=INPUT))
-                lane.offer(SimpleNamespace(ack=_ack), event)
+                lane.offer(SimpleNamespace(ack=_ack), message(offset, one))
                 await asyncio.sleep(0.002)
             await asyncio.sleep(0.01)
             await lane.look(lane.lag(len(log)))
@@ -173,3 +195,41 @@ async def test_what_is_deleted_before_its_input_does_not_hold_it_up() -> None:
 async def test_a_hole_in_the_input_itself_ends_it() -> None:
     with pytest.raises(healing.HoleError, match="frames are missing"):
         await run([FIRST, frame(2, 2)])
+
+
+async def test_what_comes_while_a_frame_is_under_way_is_taken_as_one() -> None:
+    acked: list[int] = []
+    writer, faust = Writer(slow=0.05), Faust([FIRST, *(frame(n, n) for n in range(1, 9))], [], 0)
+    lane = make(faust, writer, None, [])
+
+    async def ack(event: Any) -> None:
+        acked.append(event.message.offset)
+
+    for offset, one in faust.messages():
+        lane.offer(SimpleNamespace(ack=ack), message(offset, one))
+        await asyncio.sleep(0)
+    await until(lambda: len(acked) == 9)
+    assert writer.sent == [(0, 0, 0), (0, 1, 8)] and writer.inputs == [0, 1]
+    assert acked == [*range(9)] and lane.place == Place(0, 9, 1) and lane.lag(9) == 0
+    lane.close()
+
+
+async def test_frames_that_are_full_do_not_wait_for_each_other() -> None:
+    writer, faust = Writer(slow=0.2), Faust([frame(0, 9, genesis=True), frame(10, 19), frame(20, 29)], [], 0)
+    lane = make(faust, writer, None, [], Batching(frame_records=10))
+    for offset, one in faust.messages():
+        lane.offer(SimpleNamespace(ack=_ack), message(offset, one))
+    began = asyncio.get_running_loop().time()
+    await until(lambda: len(writer.sent) == 3)
+    assert asyncio.get_running_loop().time() - began < 0.15
+    lane.close()
+
+
+async def test_a_frame_that_may_be_deadly_is_taken_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Attempts, "suspects", lambda *_: True)
+    writer, faust = Writer(slow=0.01), Faust([FIRST, frame(1, 1), frame(2, 2)], [], 0)
+    lane = make(faust, writer, None, [])
+    for offset, one in faust.messages():
+        lane.offer(SimpleNamespace(ack=_ack), message(offset, one))
+    await until(lambda: len(writer.sent) == 3)
+    lane.close()

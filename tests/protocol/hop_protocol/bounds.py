@@ -31,6 +31,8 @@ class Bounds:
         Whether inputs are purged.
     parts
         Whether a hop's frames are too large and split.
+    merge
+        Most frames that a hop takes together, as one.
     run
         Most frames in one transaction.
     refused
@@ -55,6 +57,7 @@ class Bounds:
     kinds: frozenset[str] = frozenset({"ingest", "hop", "deliver", "drop"})
     purge: bool = False
     parts: bool = False
+    merge: int = 1
     run: int = 1
     refused: int | None = None
     hasty: bool = False
@@ -86,6 +89,8 @@ class Bug(Enum):
     LOSS_UNMARKED = "ingest says nothing of raw offsets that were deleted unread"
     GAP_NOT_SEEN = "frames are taken by their raw offsets alone, though others before them were not handed on"
     EPOCH_OVER_A_GAP = "a new epoch is begun although frames of the old one were not handed on"
+    LAST_INPUT_OF_MERGED = "a frame made of several names the input of the last of them, not of the first"
+    MERGED_UNLOOKED = "frames that wait are taken together whether they follow each other or not"
     REPEAT_TAKEN_FOR_HOLE = "repeats at the end of a quiet partition are taken for a hole"
 
     @property

@@ -67,6 +67,18 @@ def advance(known: int, offset: int) -> Place:
 
 
 @cache
+def join(known: tuple[int, ...]) -> int:
+    """The product's `join`."""
+    return known[0] if len(known) == 1 else number(codec.join([_frames[each] for each in known]))
+
+
+@cache
+def follows(known: int, following: int) -> bool:
+    """The product's `follows`."""
+    return codec.follows(_frames[known], codec.decode_head(codec.encode(_frames[following])))
+
+
+@cache
 def made_from(known: int, offset: int, parts: bool) -> tuple[int, ...]:
     """What a hop sends for a frame that it read at `offset`: one frame, or with `parts` one for each entry."""
     frame = _frames[known]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hop_protocol import frames
 from hop_protocol.bounds import Bounds, Bug
 from hop_protocol.logs import appended, furthest, haunted, landings, left_behind, purged
-from hop_protocol.state import Ghost, Hop, Lane, Opening, Sent, State, Step
+from hop_protocol.state import Ghost, Hop, Lane, Log, Opening, Sent, State, Step
 
 from penstock.agents.continuity import Place, Refusal
 
@@ -102,26 +102,45 @@ def _read(state: State, index: int, lane: Lane, who: str, bounds: Bounds, bug: B
         if not lane.under_way and _quiet_hole(lane, log.end, bug):
             yield (who, "4: nothing more comes, reads again"), _healing(state, index, lane, bounds, bug)
         return
-    known, onward = log.frames[lane.position - log.start], _past(lane)
+    known = log.frames[lane.position - log.start]
     admitted = _admit(lane, known, bug)
     if admitted is Refusal.DONE:
-        yield (who, "3: skips", frames.show(known)), _with(state, index, onward)
+        yield (who, "3: skips", frames.show(known)), _with(state, index, _past(lane))
     elif isinstance(admitted, Refusal):
         yield (who, "4: sees a hole before", frames.show(known)), _healing(state, index, lane, bounds, bug)
     elif len(lane.under_way) < bounds.under_way:
-        parts = frames.made_from(admitted, lane.position, bounds.parts)
-        reached = frames.advance(admitted, lane.position)
-        after = onward._replace(sent=reached, reach=-1, under_way=(*lane.under_way, Sent(reached, parts)))
-        hop = state.hops[index]
-        if bug is Bug.PROGRESS_BEFORE_ACK:
-            hop = _noted(state, index, hop, reached, bug)
-        yield (who, "6: sends", *map(frames.show, parts)), _replaced(state, index, hop._replace(lane=after))
+        for taken in _together(lane, admitted, log, bounds, bug):
+            yield _taken(state, index, lane, taken, who, bounds, bug)
 
 
-def _past(lane: Lane) -> Lane:
-    """The lane behind the frame that it was handed."""
-    position = lane.position + 1
-    return lane._replace(position=position, owed=position if lane.position == lane.owed else lane.owed)
+def _together(lane: Lane, first: int, log: Log, bounds: Bounds, bug: Bug | None) -> Iterator[tuple[int, ...]]:
+    """The frame alone, and with one, two … that wait behind it and follow it."""
+    taken = (first,)
+    yield taken
+    for known in log.frames[lane.position - log.start + 1 :][: bounds.merge - 1]:
+        if not frames.follows(taken[-1], known) and bug is not Bug.MERGED_UNLOOKED:
+            return
+        taken = (*taken, known)
+        yield taken
+
+
+def _taken(
+    state: State, index: int, lane: Lane, taken: tuple[int, ...], who: str, bounds: Bounds, bug: Bug | None
+) -> Step:
+    """Frames that are done as one: what is made of them names the input of the first."""
+    joined, hop = frames.join(taken), state.hops[index]
+    offset = lane.position + len(taken) - 1 if bug is Bug.LAST_INPUT_OF_MERGED else lane.position
+    parts, reached = frames.made_from(joined, offset, bounds.parts), frames.advance(joined, offset)
+    after = _past(lane, len(taken))._replace(sent=reached, reach=-1, under_way=(*lane.under_way, Sent(reached, parts)))
+    if bug is Bug.PROGRESS_BEFORE_ACK:
+        hop = _noted(state, index, hop, reached, bug)
+    return (who, "6: sends", *map(frames.show, parts)), _replaced(state, index, hop._replace(lane=after))
+
+
+def _past(lane: Lane, count: int = 1) -> Lane:
+    """The lane behind the frames that it was handed."""
+    position = lane.position + count
+    return lane._replace(position=position, owed=max(lane.owed, position) if lane.position <= lane.owed else lane.owed)
 
 
 def _admit(lane: Lane, known: int, bug: Bug | None) -> int | Refusal:

@@ -13,6 +13,19 @@ SCOPES: Final[dict[str, Bounds]] = {
     "whole": Bounds(records=3, faults=2),
     "pipelined": Bounds(records=3, faults=3, under_way=3, staged=True, kinds=_STREAM),
     "split": Bounds(records=3, faults=2, under_way=2, parts=True, staged=True, kinds=_STREAM),
+    "merged": Bounds(
+        records=4,
+        cut=1,
+        faults=1,
+        merge=4,
+        parts=True,
+        tail=1,
+        purge=True,
+        staged=True,
+        late=True,
+        kinds=frozenset({"hop"}),
+    ),
+    "remerged": Bounds(records=3, faults=2, under_way=2, merge=2, staged=True, kinds=_STREAM),
     "chain": Bounds(records=3, faults=2, hops=2, staged=True, kinds=_STREAM),
     "topics": Bounds(records=3, faults=2, staged=True, kinds=_TOPICS),
     "purge": Bounds(
@@ -27,6 +40,8 @@ DEEPER: Final[dict[str, Bounds]] = {
     "whole": replace(SCOPES["whole"], faults=3),
     "pipelined": replace(SCOPES["pipelined"], records=4),
     "split": replace(SCOPES["split"], faults=3),
+    "merged": replace(SCOPES["merged"], faults=3),
+    "remerged": replace(SCOPES["remerged"], faults=3),
     "chain": replace(SCOPES["chain"], faults=3),
     "topics": replace(SCOPES["topics"], faults=3),
     "purge": replace(SCOPES["purge"], faults=3, tail=3),
@@ -55,6 +70,7 @@ ROOMY: Final = Bounds(
     kinds=_TOPICS | _DELIVERY,
     purge=True,
     run=3,
+    merge=3,
     refused=4,
 )
 """Three workers and everything that can happen: too much to be searched whole, so it is walked through at random."""
@@ -81,6 +97,8 @@ PLANTED: Final[dict[Bug, str]] = {
     Bug.LOSS_UNMARKED: "topics",
     Bug.GAP_NOT_SEEN: "whole",
     Bug.EPOCH_OVER_A_GAP: "topics",
+    Bug.LAST_INPUT_OF_MERGED: "merged",
+    Bug.MERGED_UNLOOKED: "remerged",
     Bug.REPEAT_TAKEN_FOR_HOLE: "whole",
 }
 """The scope that each bug is found in."""
