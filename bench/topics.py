@@ -72,8 +72,15 @@ class Broker:
         answers = self._admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED)
         return sum(answer.result(TIMEOUT).offset for answer in answers.values())
 
-    def read(self, topic: str, partitions: int) -> Iterator[bytes]:
-        """Yield the value of every committed record that stands in `topic` now."""
+    def read(self, topic: str, partitions: int, positions: dict[int, int] | None = None) -> Iterator[bytes]:
+        """Yield the value of every committed record that stands in `topic` now.
+
+        Parameters
+        ----------
+        positions
+            Offsets to begin at, by partition, and where to go on the next time: it is changed.
+        """
+        at = {} if positions is None else positions
         consumer = Consumer(
             {
                 **self._client,
@@ -84,13 +91,14 @@ class Broker:
                 "isolation.level": "read_committed",
             }
         )
-        consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+        consumer.assign([TopicPartition(topic, number, at.get(number, 0)) for number in range(partitions)])
         open_partitions = set(range(partitions))
         try:
             while open_partitions:
                 for message in consumer.consume(10_000, timeout=0.2):
                     error = message.error()
                     if error is None:
+                        at[message.partition()] = message.offset() + 1
                         yield message.value() or b""
                     elif error.code() == KafkaError._PARTITION_EOF:
                         open_partitions.discard(message.partition())

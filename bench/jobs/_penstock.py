@@ -7,7 +7,14 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka import codec as codecs
+from aiokafka.record import default_records
+from six_stages import six
 
 from penstock.agents.runtime import logs, topics
 from penstock.agents.runtime.cluster import Cluster
@@ -16,30 +23,48 @@ from penstock.topology.plan import plan
 from penstock.topology.spec import Pipeline
 
 
-def pipeline(config: dict[str, object], chain: str) -> Pipeline:
-    """The six stages over the harness's topics."""
+def pipeline(config: dict[str, Any], chain: str) -> Pipeline:
+    """The six stages, or those that the configuration names, over the harness's topics."""
     return Pipeline.model_validate(
         {
             "name": config["group"],
             "chain": chain,
             "raw": {"topic": config["raw"], "partitions": config["partitions"]},
             "enriched": {"topic": config["enriched"]},
-            "stages": [
-                {"tag": {"include_fields": False}},
-                {"redact": {"policy": {"ssn": "mask"}}},
-                {"license": {"field": "license", "allow": config["allow"], "registry": "off", "unknown": "deny"}},
-                {"geoip": {"database": config["mmdb"], "fields": ["ip"]}},
-                {"language": {"fields": ["message"]}},
-                {"hash": {"hash_all_content": False, "hash_fields": ["message"]}},
-            ],
+            "stages": config.get("stages", six(config)),
         }
     )
 
 
-async def work(config: dict[str, object], chain: str, home: Path) -> None:
+class Compressing(Cluster):
+    """A cluster whose producers compress as the configuration says: ``none``, or ``lz4`` or ``zstd`` with a level.
+
+    ``zstd-3`` is the codec zstd at its level 3.
+    """
+
+    how = ""
+
+    def producer(self, **options: Any) -> AIOKafkaProducer:
+        """The product's producer, frames' and enriched records' alike, with another codec."""
+        codec, _, level = self.how.partition("-")
+        if level:  # aiokafka takes no level
+            at = {"lz4": "lz4_encode", "zstd": "zstd_encode"}[codec]
+            setattr(default_records, at, partial(getattr(codecs, at), level=int(level)))
+        return super().producer(**{**options, "compression_type": None if codec == "none" else codec})
+
+
+def cluster_of(config: dict[str, Any]) -> Cluster:
+    bootstrap = str(config["bootstrap"])
+    if "compression" not in config:
+        return Cluster(bootstrap, os.environ)
+    Compressing.how = config["compression"]
+    return Compressing(bootstrap, os.environ)
+
+
+async def work(config: dict[str, Any], chain: str, home: Path) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    cluster = Cluster(str(config["bootstrap"]), os.environ)
+    cluster = cluster_of(config)
     made = plan(pipeline(config, chain))
     await topics.ensure(cluster, made)
     worker = Worker(cluster, made, os.environ, home, made.agent_names(), [])
