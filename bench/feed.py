@@ -79,16 +79,12 @@ def sized(index: int, size: int) -> dict[str, object]:
     record = generate.record(index)
     if size < len(orjson.dumps(record)):
         record = {name: record[name] for name in ("id", "ip", "license", "message")}
-        spare = len(orjson.dumps(record)) - size
-        if spare > 0:
-            record["message"] = record["message"].encode()[:-spare].decode(errors="ignore")
-        return record
-    sentences = generate.SENTENCES[generate.planted(index).language]
-    texts, length, number = [record["message"]], len(orjson.dumps(record)), 0
-    while length < size:
-        texts.append(sentences[number % len(sentences)])
-        length, number = length + len(texts[-1].encode()) + 1, number + 1
-    record["message"] = " ".join(texts)
+    text, sentences = record["message"], generate.SENTENCES[generate.planted(index).language]
+    spare, number = size - len(orjson.dumps(record)), 0
+    while spare > 0:
+        sentence = " " + sentences[number % len(sentences)]
+        text, spare, number = text + sentence, spare - len(sentence.encode()), number + 1
+    record["message"] = text.encode()[: len(text.encode()) + spare].decode(errors="ignore") if spare < 0 else text
     return record
 
 

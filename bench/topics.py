@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -36,6 +37,19 @@ class Broker:
     def create(self, names: Sequence[str], partitions: int) -> None:
         """Make topics; the broker's own defaults say how they are kept."""
         _wait(self._admin.create_topics([NewTopic(name, num_partitions=partitions) for name in names]))
+        for name in names:
+            self._wait_for_leaders(name, partitions)
+
+    def _wait_for_leaders(self, topic: str, partitions: int) -> None:
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                self.end(topic, partitions)
+                return
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def delete_all(self, prefix: str) -> None:
         """Delete every topic whose name begins with `prefix`, the ones that a job made for itself too."""
@@ -45,23 +59,29 @@ class Broker:
 
     def fill(self, topic: str, values: Sequence[bytes], partitions: int) -> None:
         """Produce `values` without keys, number i to partition i modulo `partitions`, and wait until all are kept."""
+        self.fill_keyed(topic, [(None, value) for value in values], partitions)
+
+    def fill_keyed(self, topic: str, pairs: Sequence[tuple[bytes | None, bytes]], partitions: int) -> None:
+        """Produce pairs of key and value, number i to partition i modulo `partitions`, and wait until all are kept."""
         failed: list[KafkaError] = []
 
         def delivered(error: KafkaError | None, message: Any) -> None:
             if error:
                 failed.append(error)
 
-        for index, value in enumerate(values):
-            self._produce(topic, value, index % partitions, delivered)
+        for index, (key, value) in enumerate(pairs):
+            self._produce(topic, key, value, index % partitions, delivered)
         if self._producer.flush(TIMEOUT * 4) or failed:
             raise KafkaException(failed[0] if failed else KafkaError(KafkaError._MSG_TIMED_OUT))
 
-    def _produce(self, topic: str, value: bytes, partition: int, delivered: Callable[[Any, Any], None]) -> None:
+    def _produce(
+        self, topic: str, key: bytes | None, value: bytes, partition: int, delivered: Callable[[Any, Any], None]
+    ) -> None:
         try:
-            self._producer.produce(topic, value, partition=partition, on_delivery=delivered)
+            self._producer.produce(topic, value, key, partition=partition, on_delivery=delivered)
         except BufferError:  # its queue is full: what stands in it goes first
             self._producer.poll(TIMEOUT)
-            self._producer.produce(topic, value, partition=partition, on_delivery=delivered)
+            self._producer.produce(topic, value, key, partition=partition, on_delivery=delivered)
 
     def end(self, topic: str, partitions: int) -> int:
         """Return the sum of the end offsets that a read_committed reader sees.

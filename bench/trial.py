@@ -92,7 +92,8 @@ class Trial:
         }
         self.jobs: list[JobProcess] = []
         self._positions: dict[int, int] = {}
-        self._counted = self._started = 0
+        self._counted = 0
+        self.started = 0  # processes so far
         self._stack = ExitStack()
 
     def __enter__(self) -> Trial:
@@ -110,15 +111,15 @@ class Trial:
 
     def start(self, core: int | None = None, script: str | None = None) -> JobProcess:
         """Start one more process of the job, on one core only where that is given."""
-        self._started += 1
-        own = self.work / str(self._started)
+        self.started += 1
+        own = self.work / str(self.started)
         own.mkdir()
         config = {**self.config, "work": str(own), "output": str(own / "enriched.jsonl")}
         file = own / "job.json"
         file.write_text(json.dumps({**config, "report": str(own / "report.json")}), encoding="utf-8")
         path = self.contender.path.with_name(script) if script else self.contender.path
         command = [self.contender.python, str(path), str(file)]
-        log = f"{self.contender.name}-{self._started}.log" if self._started > 1 else f"{self.contender.name}.log"
+        log = f"{self.contender.name}-{self.started}.log" if self.started > 1 else f"{self.contender.name}.log"
         job = self._stack.enter_context(JobProcess(command, own, OUT / log, core))
         self.jobs.append(job)
         return job

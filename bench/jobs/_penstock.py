@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,17 +62,23 @@ def cluster_of(config: dict[str, Any]) -> Cluster:
     return Compressing(bootstrap, os.environ)
 
 
-async def work(config: dict[str, Any], chain: str, home: Path) -> None:
+async def work(config: dict[str, Any], chain: str, started: Callable[[Worker], None] = lambda worker: None) -> None:
+    """Run a worker with all agents until SIGTERM; `started` is told of it before it begins."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     cluster = cluster_of(config)
     made = plan(pipeline(config, chain))
     await topics.ensure(cluster, made)
-    worker = Worker(cluster, made, os.environ, home, made.agent_names(), [])
+    worker = Worker(cluster, made, os.environ, Path(config.get("home", config["work"])), made.agent_names(), [])
+    started(worker)
     await worker.run(stop)
+
+
+def configuration() -> dict[str, Any]:
+    config: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    return config
 
 
 def main(chain: str) -> None:
     logs.configure("WARNING", os.environ)
-    config = json.loads(Path(sys.argv[1]).read_text())
-    asyncio.run(work(config, chain, Path(config["work"]).absolute()))
+    asyncio.run(work(configuration(), chain))
