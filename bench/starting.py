@@ -29,6 +29,7 @@ from trial import JobError, Trial, ticks
 MODULE = "penstock.agents.runtime.worker"
 LOOK_EVERY = 0.01  # seconds
 LATEST = 180.0  # seconds after which a start has failed
+MOMENTS = ("interpreter", "imports", "topics", "joined: ingest", "joined: deliver", "joined: agent")
 GOAL, GOAL_RESTORE = 4.0, 20.0  # seconds
 
 
@@ -108,8 +109,15 @@ def imports() -> dict[str, float]:
 
 def show(figures: dict[str, Any]) -> None:
     columns = ("start", "to first record", "CPU s", "interpreter", "imports", "topics", "ingest", "deliver", "agent")
-    cells = [(row["name"], f"{row['seconds']:.2f}", f"{row['cpu_seconds']:.2f}", *_moments(row["moments"]))
-             for row in figures["rows"]]  # fmt: skip
+    cells = [
+        (
+            row["name"],
+            f"{row['seconds']:.2f}",
+            f"{row['cpu_seconds']:.2f}",
+            *(f"{row['moments'][moment]:.2f}" for moment in MOMENTS),
+        )
+        for row in figures["rows"]
+    ]
     spent = ", ".join(f"{name} {ms:.0f}" for name, ms in figures["imports_ms"].items())
     remarks = [
         "Seconds from the start of the process until the first record was out, imports were done, groups were joined.",
@@ -118,12 +126,6 @@ def show(figures: dict[str, Any]) -> None:
         f"Imports, ms by package (with -X importtime, which is slower): {spent}",
     ]
     show_table("From the start of a worker to its first record", columns, cells, remarks)
-
-
-def _moments(moments: dict[str, float]) -> list[str]:
-    agent = next(name for name in moments if name.startswith("joined: ") and name[8:] not in ("ingest", "deliver"))
-    names = ("interpreter", "imports", "topics", "joined: ingest", "joined: deliver", agent)
-    return [f"{moments[name]:.2f}" for name in names]
 
 
 if __name__ == "__main__":

@@ -38,18 +38,7 @@ class Broker:
         """Make topics; the broker's own defaults say how they are kept."""
         _wait(self._admin.create_topics([NewTopic(name, num_partitions=partitions) for name in names]))
         for name in names:
-            self._wait_for_leaders(name, partitions)
-
-    def _wait_for_leaders(self, topic: str, partitions: int) -> None:
-        deadline = time.monotonic() + TIMEOUT
-        while True:
-            try:
-                self.end(topic, partitions)
-                return
-            except KafkaException:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+            self.end(name, partitions)  # answers when every partition has a leader
 
     def delete_all(self, prefix: str) -> None:
         """Delete every topic whose name begins with `prefix`, the ones that a job made for itself too."""
@@ -89,8 +78,15 @@ class Broker:
         In topics written by transactions their markers count too: it is never less than the number of records.
         """
         wanted = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(partitions)}  # type: ignore[no-untyped-call]
-        answers = self._admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED)
-        return sum(answer.result(TIMEOUT).offset for answer in answers.values())
+        deadline = time.monotonic() + ANSWER_WITHIN
+        while True:
+            answers = self._admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED)
+            try:
+                return sum(answer.result(TIMEOUT).offset for answer in answers.values())
+            except KafkaException:  # a partition has no leader yet, or another one than the client knew
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def read(self, topic: str, partitions: int, positions: dict[int, int] | None = None) -> Iterator[bytes]:
         """Yield the value of every committed record that stands in `topic` now.

@@ -91,6 +91,7 @@ class Trial:
             **(extra or {}),
         }
         self.jobs: list[JobProcess] = []
+        self.log = f"bench/out/{contender.name}.log"  # of the process that was started last
         self._positions: dict[int, int] = {}
         self._counted = 0
         self.started = 0  # processes so far
@@ -119,8 +120,9 @@ class Trial:
         file.write_text(json.dumps({**config, "report": str(own / "report.json")}), encoding="utf-8")
         path = self.contender.path.with_name(script) if script else self.contender.path
         command = [self.contender.python, str(path), str(file)]
-        log = f"{self.contender.name}-{self.started}.log" if self.started > 1 else f"{self.contender.name}.log"
-        job = self._stack.enter_context(JobProcess(command, own, OUT / log, core))
+        if self.started > 1:
+            self.log = f"bench/out/{self.contender.name}-{self.started}.log"
+        job = self._stack.enter_context(JobProcess(command, own, HERE.parent / self.log, core))
         self.jobs.append(job)
         return job
 
@@ -129,10 +131,6 @@ class Trial:
         for job in self.jobs:
             job.stop()
         self.jobs = []
-
-    @property
-    def log(self) -> str:
-        return f"bench/out/{self.contender.name}.log"
 
     def feed(self, values: Sequence[bytes]) -> None:
         """Produce values to the raw topic; returns when the broker has them."""

@@ -6,6 +6,7 @@ moments = {"interpreter": time.time()}
 
 import asyncio  # noqa: E402 # the clock is read before anything is imported
 import json  # noqa: E402
+import logging  # noqa: E402
 import os  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -15,21 +16,26 @@ moments["imports"] = time.time()
 
 
 async def note(worker: Worker, report: Path) -> None:
-    """Write down when each service joined its group, and that all have."""
-    while not worker.ready():
+    """Write down when each service joined its group."""
+    ready = False
+    while not ready:
+        ready = worker.ready()
         for name, service in (*worker.owners.items(), *worker.hops.items()):
             if service.joined.is_set():
-                moments.setdefault(f"joined: {name}", time.time())
+                moments.setdefault("joined: agent" if name in worker.hops else f"joined: {name}", time.time())
         await asyncio.sleep(0.005)  # services are made anew, so there is no one event to wait for
-    moments["ready"] = time.time()
     written = report.with_suffix(".part")
     written.write_text(json.dumps(moments), encoding="utf-8")
     written.rename(report)
 
 
 def main() -> None:
-    logs.configure("INFO", os.environ)
+    logs.configure("WARNING", os.environ)
     config = configuration()
+    if config.get("trace"):
+        for client in ("aiokafka", "faust", "mode"):
+            logging.getLogger(client).setLevel("DEBUG")
+        logging.getLogger().setLevel("DEBUG")
     tasks = []
 
     def started(worker: Worker) -> None:
