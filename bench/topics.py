@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ign
 from penstock.model.errors import BrokerUnreachableError
 
 ANSWER_WITHIN = 10.0  # seconds for the first answer of the broker
+AGAIN_AFTER = 0.05  # seconds between two attempts
 TIMEOUT = 30.0  # seconds for any later one
 
 
@@ -38,7 +39,17 @@ class Broker:
         """Make topics; the broker's own defaults say how they are kept."""
         _wait(self._admin.create_topics([NewTopic(name, num_partitions=partitions) for name in names]))
         for name in names:
-            self.end(name, partitions)  # answers when every partition has a leader
+            self._wait_for_leaders(name)
+
+    def _wait_for_leaders(self, topic: str) -> None:
+        """Wait until the client knows a leader of every partition; asked for an offset before, it stays at none."""
+        deadline = time.monotonic() + TIMEOUT
+        while time.monotonic() < deadline:
+            known = self._admin.list_topics(topic, timeout=TIMEOUT).topics[topic]
+            if known.partitions and all(partition.leader >= 0 for partition in known.partitions.values()):
+                return
+            time.sleep(AGAIN_AFTER)
+        raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
 
     def delete_all(self, prefix: str) -> None:
         """Delete every topic whose name begins with `prefix`, the ones that a job made for itself too."""
@@ -83,10 +94,10 @@ class Broker:
             answers = self._admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED)
             try:
                 return sum(answer.result(TIMEOUT).offset for answer in answers.values())
-            except KafkaException:  # a partition has no leader yet, or another one than the client knew
+            except KafkaException:  # the leader that the client knows does not know it yet
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(0.05)
+                time.sleep(AGAIN_AFTER)
 
     def read(self, topic: str, partitions: int, positions: dict[int, int] | None = None) -> Iterator[bytes]:
         """Yield the value of every committed record that stands in `topic` now.
