@@ -39,6 +39,8 @@ class Latency:
     ----------
     early, late
         The median of the first and of the last fifth of what was counted: far apart, the load is not sustained.
+    frames, transactions
+        Made by ingest and by delivery, a second, in all partitions.
     missing
         Records that were not there half a minute after the last was produced.
     """
@@ -52,6 +54,8 @@ class Latency:
     early: float
     late: float
     cpu_us_per_record: float
+    frames: float
+    transactions: float
     missing: int
 
 
@@ -85,7 +89,7 @@ def _measure(trial: Trial, records: Supply, job: str, share: float, rate: float,
     count = int(rate * seconds)
     wanted = records.kept(count)
     consumer = _Watcher(trial, wanted)
-    before = trial.sample()
+    before, framed = trial.sample(), _frames(trial)
     consumer.start()
     began = _produce(trial, records, count, rate)
     consumer.join(LATE)
@@ -108,8 +112,14 @@ def _measure(trial: Trial, records: Supply, job: str, share: float, rate: float,
         early=_quantile(sorted(by_time[:fifth]), 0.5),
         late=_quantile(sorted(by_time[-fifth:]), 0.5),
         cpu_us_per_record=(after.cpu - before.cpu) / count * 1e6,
+        frames=(_frames(trial) - framed) / seconds,
+        transactions=(after.end - before.end - len(consumer.found)) / seconds,  # each leaves a marker
         missing=wanted - len(consumer.found),
     )
+
+
+def _frames(trial: Trial) -> int:
+    return trial.broker.end(f"{trial.group}.ingest", trial.partitions)
 
 
 def _produce(trial: Trial, records: Supply, count: int, rate: float) -> float:
@@ -178,11 +188,14 @@ def show(figures: dict[str, Any]) -> None:
             f"{row['worst']:,.0f}",
             f"{row['early']:,.0f} → {row['late']:,.0f}",
             f"{row['cpu_us_per_record']:.0f}",
+            f"{row['frames']:.0f}",
+            f"{row['transactions']:.0f}",
             f"{row['missing']:,}",
         )
         for row in figures["rows"]
     ]
-    columns = ("job", "load", "records/s", "p50 ms", "p99 ms", "max ms", "p50 early → late", "CPU µs", "missing")
+    columns = ("job", "load", "records/s", "p50 ms", "p99 ms", "max ms", "early → late", "CPU µs", "frames/s",
+               "trans./s", "missing")  # fmt: skip
     remarks = [f"{job}: greatest rate {rate:,.0f} records/s" for job, rate in figures["greatest_rate"].items()]
     remarks += [f"{job}: goal at 50%: p50 {p50} ms, p99 {p99} ms" for job, (p50, p99) in GOALS.items()]
     show_table("From raw append to delivery, at a steady rate", columns, cells, remarks)
