@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -28,17 +29,27 @@ class JobProcess:
         Where its standard output and error go.
     core
         The one core that it may run on; any where it is None.
+    variables
+        Environment variables beside those of this process.
     """
 
-    def __init__(self, command: list[str], work: Path, log: Path, core: int | None = None) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        work: Path,
+        log: Path,
+        core: int | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self._command, self._work, self._log, self._core = command, work, log, core
+        self._variables = variables or {}
         self._members: dict[int, psutil.Process] = {}
         self._cpu: dict[int, float] = {}
         self._looked = 0.0
         self.peak_bytes = 0
 
     def __enter__(self) -> JobProcess:
-        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        environment = {**os.environ, "PYTHONPATH": str(HERE), **self._variables}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command, cwd=self._work, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log

@@ -18,18 +18,26 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
+import generate
+import orjson
 from confluent_kafka.admin import AdminClient
-from feed import Supply, supply, trial_of
+from contenders import JOBS
+from feed import trial_of
 from report import notes, run, show_table, whole
 from topics import Broker
 from trial import JobError, Trial, ticks
 
+sys.path.append(str(JOBS))
+from six_stages import declared  # jobs are scripts, not a package
+
+RECORD = next(orjson.dumps(generate.record(index)) for index in range(100) if generate.planted(index).allowed)
 MODULE = "penstock.agents.runtime.worker"
 LOOK_EVERY = 0.01  # seconds
 LATEST = 180.0  # seconds after which a start has failed
-MOMENTS = ("interpreter", "imports", "topics", "joined: ingest", "joined: deliver", "joined: agent")
+MOMENTS = ("imports", "topics", "joined: ingest", "joined: deliver", "joined: agent")
 GOAL, GOAL_RESTORE = 4.0, 20.0  # seconds
 
 
@@ -44,44 +52,59 @@ def main() -> int:
 
 def work(broker: Broker, starts: int, keys: int) -> dict[str, Any]:
     """Return each start by its phases, and the time that imports take."""
-    records = supply(100, all_kept=True)
-    with trial_of(broker, "penstock-fused", stages=[{"use": "hash"}]) as trial:
+    with trial_of(broker, "penstock-fused") as trial:
         names = ["topics made", *["idle group"] * starts]
-        rows = [_start(trial, records, name, "home") for name in names]
-        rows.append(_start(trial, records, "no state folder", "fresh"))
+        rows = [_start(trial, name, "home") for name in names]
+        rows += [_start_command(trial) for _ in range(starts)]
+        rows.append(_start(trial, "no state folder", "fresh"))
         _fill_table(trial, keys)
-        rows.append(_start(trial, records, f"{keys:,} keys to restore", "restored"))
+        rows.append(_start(trial, f"{keys:,} keys to restore", "restored"))
     restore = rows[-1]["seconds"] - rows[-2]["seconds"]
     return {"rows": rows, "restore_seconds": restore, "imports_ms": imports()}
 
 
-def _start(trial: Trial, records: Supply, name: str, home: str) -> dict[str, Any]:
+def _start(trial: Trial, name: str, home: str) -> dict[str, Any]:
     """Start a worker, wait for its first record, stop it; return the seconds of each phase."""
-    notes.print(name)
     trial.config["home"] = str(trial.work / home)
-    before = trial.sample().end
-    trial.feed(records.values(0, 1))
-    began = time.time()
-    job = trial.start(script="penstock_start.py")
-    for at in ticks(LOOK_EVERY):
-        if trial.sample().end > before:
-            break
-        trial.check()
-        if time.time() - began > LATEST:
-            raise JobError(f"{name}: no record after {LATEST:.0f} s, see {trial.log} ({at:.0f})")
-    first, cpu = time.time(), job.weigh()
+    began, seconds, cpu = _to_first_record(trial, name, [sys.executable, str(JOBS / "penstock_start.py")], {})
     report = trial.work / str(trial.started) / "report.json"
     while not report.exists():
         trial.check()
         time.sleep(LOOK_EVERY)
     trial.stop()
     moments = json.loads(report.read_text(encoding="utf-8"))
-    return {
-        "name": name,
-        "seconds": first - began,
-        "cpu_seconds": cpu,
-        "moments": {moment: at - began for moment, at in moments.items()},
-    }
+    since = {moment: at - began for moment, at in moments.items()}
+    return {"name": name, "seconds": seconds, "cpu_seconds": cpu, "moments": since}
+
+
+def _start_command(trial: Trial) -> dict[str, Any]:
+    """The same with the command that people use; it tells no moments."""
+    file = trial.work / "pipeline.yml"
+    file.write_text(json.dumps(declared(trial.config, "fused")), encoding="utf-8")  # JSON is YAML
+    variables = {"KAFKA_BOOTSTRAP_SERVERS": trial.broker.bootstrap, "PENSTOCK_HOME": str(trial.work / "home")}
+    # the shell leaves the job's configuration, which comes last, aside
+    command = ["sh", "-c", 'exec "$0" worker "$1"', str(Path(sys.executable).with_name("penstock")), str(file)]
+    _, seconds, cpu = _to_first_record(trial, "command", command, variables)
+    trial.stop()
+    return {"name": "command", "seconds": seconds, "cpu_seconds": cpu, "moments": {}}
+
+
+def _to_first_record(
+    trial: Trial, name: str, command: list[str], variables: dict[str, str]
+) -> tuple[float, float, float]:
+    """Start a worker and wait for its first record: when it was started, and seconds and CPU seconds from then on."""
+    notes.print(name)
+    trial.feed([RECORD])
+    before = trial.sample().end
+    began = time.time()
+    job = trial.start(command=command, variables=variables)
+    for _ in ticks(LOOK_EVERY):
+        if trial.sample().end > before:
+            return began, time.time() - began, job.weigh()
+        trial.check()
+        if time.time() - began > LATEST:
+            raise JobError(f"{name}: no record after {LATEST:.0f} s, see {trial.log}")
+    raise AssertionError("the ticks never end")
 
 
 def _fill_table(trial: Trial, keys: int) -> None:
@@ -108,13 +131,13 @@ def imports() -> dict[str, float]:
 
 
 def show(figures: dict[str, Any]) -> None:
-    columns = ("start", "to first record", "CPU s", "interpreter", "imports", "topics", "ingest", "deliver", "agent")
+    columns = ("start", "first record", "CPU s", "imports", "topics", "ingest", "deliver", "agent")
     cells = [
         (
             row["name"],
             f"{row['seconds']:.2f}",
             f"{row['cpu_seconds']:.2f}",
-            *(f"{row['moments'][moment]:.2f}" for moment in MOMENTS),
+            *(f"{row['moments'][moment]:.2f}" if row["moments"] else "" for moment in MOMENTS),
         )
         for row in figures["rows"]
     ]

@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,19 +110,33 @@ class Trial:
     ) -> None:
         self._stack.close()
 
-    def start(self, core: int | None = None, script: str | None = None) -> JobProcess:
-        """Start one more process of the job, on one core only where that is given."""
+    def start(
+        self,
+        core: int | None = None,
+        command: list[str] | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> JobProcess:
+        """Start one more process of the job.
+
+        Parameters
+        ----------
+        core
+            The one that it may run on.
+        command
+            What is run instead of the job's own script; the configuration's path is added to it.
+        variables
+            Environment variables beside those of this process.
+        """
         self.started += 1
         own = self.work / str(self.started)
         own.mkdir()
         config = {**self.config, "work": str(own), "output": str(own / "enriched.jsonl")}
         file = own / "job.json"
         file.write_text(json.dumps({**config, "report": str(own / "report.json")}), encoding="utf-8")
-        path = self.contender.path.with_name(script) if script else self.contender.path
-        command = [self.contender.python, str(path), str(file)]
+        command = [*(command or [self.contender.python, str(self.contender.path)]), str(file)]
         if self.started > 1:
             self.log = f"bench/out/{self.contender.name}-{self.started}.log"
-        job = self._stack.enter_context(JobProcess(command, own, HERE.parent / self.log, core))
+        job = self._stack.enter_context(JobProcess(command, own, HERE.parent / self.log, core, variables))
         self.jobs.append(job)
         return job
 

@@ -15,26 +15,13 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka import codec as codecs
 from aiokafka.record import default_records
-from six_stages import six
+from six_stages import declared
 
 from penstock.agents.runtime import logs, topics
 from penstock.agents.runtime.cluster import Cluster
 from penstock.agents.runtime.worker import Worker
 from penstock.topology.plan import plan
 from penstock.topology.spec import Pipeline
-
-
-def pipeline(config: dict[str, Any], chain: str) -> Pipeline:
-    """The six stages, or those that the configuration names, over the harness's topics."""
-    return Pipeline.model_validate(
-        {
-            "name": config["group"],
-            "chain": chain,
-            "raw": {"topic": config["raw"], "partitions": config["partitions"]},
-            "enriched": {"topic": config["enriched"]},
-            "stages": config.get("stages", six(config)),
-        }
-    )
 
 
 class Compressing(Cluster):
@@ -67,7 +54,7 @@ async def work(config: dict[str, Any], chain: str, started: Callable[[Worker], N
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     cluster = cluster_of(config)
-    made = plan(pipeline(config, chain))
+    made = plan(Pipeline.model_validate(declared(config, chain)))
     await topics.ensure(cluster, made)
     worker = Worker(cluster, made, os.environ, Path(config.get("home", config["work"])), made.agent_names(), [])
     started(worker)

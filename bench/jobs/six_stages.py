@@ -15,3 +15,14 @@ def six(config: dict[str, Any]) -> list[dict[str, Any]]:
         {"language": {"fields": ["message"]}},
         {"hash": {"hash_all_content": False, "hash_fields": ["message"]}},
     ]
+
+
+def declared(config: dict[str, Any], chain: str) -> dict[str, Any]:
+    """Return the pipeline file of a job: the six stages, or those of its configuration, over the harness's topics."""
+    return {
+        "name": config["group"],
+        "chain": chain,
+        "raw": {"topic": config["raw"], "partitions": config["partitions"]},
+        "enriched": {"topic": config["enriched"]},
+        "stages": config.get("stages", six(config)),
+    }
