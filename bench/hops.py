@@ -51,11 +51,15 @@ def work(broker: Broker, count: int, hops: int) -> dict[str, Any]:
 
 def _measure(broker: Broker, job: str, kind: str, stages: int, count: int) -> Stretch:
     notes.print(f"{kind}: {stages} stages, {job}")
-    chain = [{"use": "hash", "as": f"nothing-{number}", "options": KINDS[kind]} for number in range(stages)]
-    with trial_of(broker, job, stages=chain) as trial:
+    with trial_of(broker, job, stages=nothing(kind, stages)) as trial:
         feeder = Feeder(trial, supply(all_kept=True))
         feeder.warm_up()
         return feeder.stretch(count)
+
+
+def nothing(kind: str, stages: int) -> list[dict[str, Any]]:
+    """Return entries of ``stages`` that do nothing."""
+    return [{"use": "hash", "as": f"nothing-{number}", "options": KINDS[kind]} for number in range(stages)]
 
 
 def show(figures: dict[str, Any]) -> None:

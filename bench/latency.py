@@ -1,7 +1,7 @@
 """How long a record takes, from its raw append to the transaction that delivers it, at half of the greatest rate.
 
     make bench-latency
-    python bench/latency.py --jobs penstock-fused --shares 0.5 --seconds 60
+    python bench/latency.py --jobs penstock-fused --shares 0.5 --seconds 60 --linger-ms 50
 
 First the job works through a backlog: that is its greatest rate. Then records come at a steady share of that rate,
 whatever the job does (open loop). Each carries, as its Kafka timestamp, the moment at which it was due, which delivery
@@ -66,6 +66,7 @@ def main() -> int:
     parser.add_argument("--shares", default="0.5,0.25", help="of the greatest rate (default: %(default)s)")
     parser.add_argument("--seconds", type=whole, default=30, help="each (default: %(default)s)")
     parser.add_argument("--backlog", type=whole, default=40_000, help="records for the greatest rate")
+    parser.add_argument("--linger-ms", type=whole, help="how long ingest waits for more records (the product's own)")
     options = parser.parse_args()
     shares = [float(share) for share in options.shares.split(",")]
     return run("latency", lambda broker: work(broker, options.jobs.split(","), shares, options), show)
@@ -74,15 +75,16 @@ def main() -> int:
 def work(broker: Broker, jobs: list[str], shares: list[float], options: argparse.Namespace) -> dict[str, Any]:
     """Return the greatest rate of each job, and the latencies at its shares."""
     rows, rates, records = [], {}, supply()
+    batching = {"linger_ms": options.linger_ms} if options.linger_ms else {}
     for job in jobs:
-        with trial_of(broker, job) as trial:
+        with trial_of(broker, job, batching=batching) as trial:
             feeder = Feeder(trial, records)
             feeder.warm_up()
             rates[job] = feeder.stretch(options.backlog).records_per_second
             for share in shares:
                 notes.print(f"{job}: {rates[job] * share:,.0f} records/s for {options.seconds} s")
                 rows.append(asdict(_measure(trial, records, job, share, rates[job] * share, options.seconds)))
-    return {"greatest_rate": rates, "rows": rows}
+    return {"batching": batching, "greatest_rate": rates, "rows": rows}
 
 
 def _measure(trial: Trial, records: Supply, job: str, share: float, rate: float, seconds: float) -> Latency:

@@ -1,7 +1,7 @@
 """Where a worker's CPU time goes, by sampling (py-spy): a summary by part and the functions that cost most, as text.
 
     make profile
-    python bench/sampled.py --job penstock-topics --records 60000
+    python bench/sampled.py --job penstock-topics --records 60000 --hops 7
 
 Start-up is left out: sampling begins when the job is warm and ends when the last record is out. Time in C is counted to
 the Python function that called it. A stage has everything that happens below it; what is below none of them belongs to
@@ -21,6 +21,7 @@ from typing import Any
 
 import peers
 from feed import Feeder, supply, trial_of
+from hops import nothing
 from report import facts, notes, run, whole
 from topics import Broker
 from trial import OUT, JobError
@@ -60,12 +61,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Where a worker's CPU time goes.")
     parser.add_argument("--job", default="penstock-fused", help="which one (default: %(default)s)")
     parser.add_argument("--records", type=whole, default=60_000, help="how many (default: %(default)s)")
+    parser.add_argument("--hops", type=whole, help="so many stages that do nothing instead of the six")
     parser.add_argument("--text", type=Path, default=OUT / "profile.txt", help="where it goes (default: %(default)s)")
     options = parser.parse_args()
-    return run("profile", lambda broker: work(broker, options.job, options.records), lambda f: show(f, options.text))
+    stages = nothing("idle", options.hops) if options.hops else None
+    return run(
+        "profile", lambda broker: work(broker, options.job, options.records, stages), lambda f: show(f, options.text)
+    )
 
 
-def work(broker: Broker, job: str, count: int) -> dict[str, Any]:
+def work(broker: Broker, job: str, count: int, stages: list[dict[str, Any]] | None) -> dict[str, Any]:
     """Return shares of the CPU time by part and by function, and what a record cost meanwhile."""
     try:
         peers.make(VENV, HERE / "requirements-profile.txt", lambda: notes.print("Installing py-spy (once)"))
@@ -73,8 +78,9 @@ def work(broker: Broker, job: str, count: int) -> dict[str, Any]:
         raise JobError(str(error)) from None
     stacks = OUT / "stacks.txt"
     stacks.unlink(missing_ok=True)
-    with trial_of(broker, job) as trial:
-        feeder = Feeder(trial, supply())
+    extra = {"stages": stages} if stages else {}
+    with trial_of(broker, job, **extra) as trial:
+        feeder = Feeder(trial, supply(all_kept=stages is not None))
         feeder.warm_up()
         command = [str(VENV / "bin" / "py-spy"), "record", "--pid", str(trial.jobs[0].pid), "--format", "raw"]
         command += ["--full-filenames", "--rate", str(RATE), "--duration", "3600", "--output", str(stacks)]
@@ -90,6 +96,7 @@ def work(broker: Broker, job: str, count: int) -> dict[str, Any]:
     total = sum(parts.values())
     return {
         "job": job,
+        "stages": len(stages or []),
         "records": count,
         "samples": total,
         "cpu_us_per_record": stretch.cpu_us_per_record,
@@ -131,8 +138,9 @@ def _short(frame: str) -> str:
 def show(figures: dict[str, Any], text: Path) -> None:
     known = facts()
     machine, versions = known["machine"], known["versions"]
+    what = figures["job"] + (f", {figures['stages']} stages that do nothing" if figures["stages"] else "")
     lines = [
-        f"{figures['job']}: {figures['records']:,} records, {figures['cpu_us_per_record']:.1f} µs of CPU time each"
+        f"{what}: {figures['records']:,} records, {figures['cpu_us_per_record']:.1f} µs of CPU time each"
         f" while being sampled ({figures['samples']:,} samples, {RATE} a second; py-spy).",
         f"{known['date']}, {machine['processor']}, {machine['cores']} cores, Python {versions['python']}.",
         "Time in C counts to the Python function that called it.",

@@ -25,4 +25,5 @@ def declared(config: dict[str, Any], chain: str) -> dict[str, Any]:
         "raw": {"topic": config["raw"], "partitions": config["partitions"]},
         "enriched": {"topic": config["enriched"]},
         "stages": config.get("stages", six(config)),
+        "batching": config.get("batching", {}),
     }
