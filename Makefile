@@ -7,7 +7,8 @@ RECORDS ?= 200000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit integration chaos bench docs lock clean
+.PHONY: help setup demo test lint types unit integration chaos bench docs lock clean profile
+.PHONY: bench-latency bench-growth bench-workers bench-start bench-hop bench-packing
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -56,6 +57,25 @@ chaos: setup ## every fault at its full size, up to 80 minutes, counted by an ou
 
 bench: setup ## one job side by side with its peers (RECORDS=20000 is the short one)
 	$(BIN)/python bench/run.py --records $(RECORDS)
+
+bench-latency bench-growth bench-workers bench-start bench-hop bench-packing: setup
+	$(BIN)/python bench/$(PROGRAM)
+
+bench-latency: PROGRAM = latency.py
+bench-latency: ## how long a record takes at half of the greatest rate
+bench-growth: PROGRAM = growth.py $(if $(SHORT),--short)
+bench-growth: ## what grows with records, partitions, bytes and time; 25 minutes (SHORT=1: 3)
+bench-workers: PROGRAM = workers.py
+bench-workers: ## two workers, each pinned to a core, against one
+bench-start: PROGRAM = starting.py
+bench-start: ## from the start of a worker to its first record, and a large table back
+bench-hop: PROGRAM = hops.py
+bench-hop: ## what one more stage costs that does nothing
+bench-packing: PROGRAM = packing.py
+bench-packing: ## what compression costs, in CPU time and bytes
+
+profile: setup ## where a worker's CPU time goes, as text in docs/profile.txt
+	$(BIN)/python bench/sampled.py --text docs/profile.txt
 
 docs: setup ## generate the reference pages from the code
 	$(BIN)/python -m penstock.cli.reference

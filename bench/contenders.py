@@ -25,6 +25,8 @@ class Contender:
         The largest number of records it is given, for a job too slow for the others' number.
     kafka
         False for a job without topics, which measures itself.
+    borrows
+        Whether a peer runs penstock's stages instead of its own; it then finds the project's packages behind its own.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Contender:
     package: str | None = None
     most: int | None = None
     kafka: bool = True
+    borrows: bool = False
 
     @property
     def path(self) -> Path:
@@ -40,6 +43,11 @@ class Contender:
     @property
     def peer(self) -> bool:
         return self.package is not None
+
+    @property
+    def rival(self) -> bool:
+        """Whether it does the whole job without penstock."""
+        return self.peer and not self.borrows
 
     @property
     def python(self) -> str:
@@ -63,6 +71,9 @@ CONTENDERS = {
         Contender("bytewax", "peer_bytewax.py", package="bytewax"),
         Contender("faust", "peer_faust.py", package="faust"),
         Contender("faust-chained", "peer_faust_chained.py", package="faust", most=3_000),
+        Contender("quix-own", "own_quix.py", package="quixstreams", borrows=True),
+        Contender("bytewax-own", "own_bytewax.py", package="bytewax", borrows=True),
+        Contender("bytewax-own-batch", "own_bytewax_batch.py", package="bytewax", borrows=True),
         Contender("floor", "floor.py", kafka=False),
     )
 }

@@ -32,14 +32,26 @@ def ensure(progress: Callable[[str], None]) -> None:
     PeersError
         When the environment or its packages cannot be installed.
     """
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
-    stamp = VENV / "requirements.sha256"
+    make(VENV, REQUIREMENTS, lambda: progress("Installing the other frameworks into bench/.venv (once)"))
+
+
+def make(venv: Path, requirements: Path, telling: Callable[[], None]) -> None:
+    """Make a virtual environment unless it is there with these requirements; `telling` is called before.
+
+    Raises
+    ------
+    PeersError
+        When it or its packages cannot be installed.
+    """
+    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    stamp = venv / "requirements.sha256"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
-    progress("Installing the other frameworks into bench/.venv (once)")
-    shutil.rmtree(VENV, ignore_errors=True)
-    _run(sys.executable, "-m", "venv", str(VENV))
-    _run(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS))
+    telling()
+    shutil.rmtree(venv, ignore_errors=True)
+    _run(sys.executable, "-m", "venv", str(venv))
+    pip = (str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    _run(*pip, "-r", str(requirements))
     stamp.write_text(wanted, encoding="utf-8")
 
 
@@ -59,4 +71,4 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-3:]
-        raise PeersError(f"bench/.venv could not be made: {' '.join(last)}")
+        raise PeersError(f"an environment below bench/ could not be made: {' '.join(last)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -26,21 +27,35 @@ class JobProcess:
         An empty folder that is the job's working directory.
     log
         Where its standard output and error go.
+    core
+        The one core that it may run on; any where it is None.
+    variables
+        Environment variables beside those of this process.
     """
 
-    def __init__(self, command: list[str], work: Path, log: Path) -> None:
-        self._command, self._work, self._log = command, work, log
+    def __init__(
+        self,
+        command: list[str],
+        work: Path,
+        log: Path,
+        core: int | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self._command, self._work, self._log, self._core = command, work, log, core
+        self._variables = variables or {}
         self._members: dict[int, psutil.Process] = {}
         self._cpu: dict[int, float] = {}
         self._looked = 0.0
         self.peak_bytes = 0
 
     def __enter__(self) -> JobProcess:
-        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        environment = {**os.environ, "PYTHONPATH": str(HERE), **self._variables}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command, cwd=self._work, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+        if self._core is not None:
+            os.sched_setaffinity(self._process.pid, {self._core})  # threads and children inherit it
         self._root = psutil.Process(self._process.pid)
         self._members[self._root.pid] = self._root
         return self
@@ -48,6 +63,14 @@ class JobProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def stop(self) -> None:
+        """Ask it to end, and make it end where it does not."""
         self._find_children()
         self._process.terminate()
         try:
@@ -62,6 +85,10 @@ class JobProcess:
     def exit_status(self) -> int | None:
         """Return the status of a job that ended by itself, else None."""
         return self._process.poll()
+
+    def resident_mb(self) -> float:
+        """Return the resident size of the process itself, in 10^6 bytes."""
+        return float(self._root.memory_info().rss) / 1e6
 
     def weigh(self) -> float:
         """Return the CPU seconds that the process tree has used so far, and remember its greatest resident size."""

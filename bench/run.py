@@ -12,33 +12,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import generate
 import geo
 import peers
-import psutil
 from confluent_kafka import KafkaException
 from contenders import CONTENDERS, Contender
-from measure import OUT, WARM_UP, JobError, Row, measure
-from rich.console import Console
+from measure import WARM_UP, Row, measure
+from report import bootstrap, notes, save, show_table, whole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 from topics import Broker
+from trial import OUT, JobError
 from verify import WrongError
 
 from penstock.model.errors import PenstockError
-
-OURS = ("penstock", "faust-streaming", "aiokafka", "msgspec", "orjson", "hyperscan", "maxminddb", "pycld2")
-
-notes = Console(stderr=True)  # progress and reasons: standard output is for the result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     asked = [CONTENDERS[name] for name in options.only] if options.only else list(CONTENDERS.values())
     OUT.mkdir(exist_ok=True)
+    load = os.getloadavg()[0]
     missing = _absent(asked)
     present = [contender for contender in asked if contender.name not in missing]
     try:
@@ -63,8 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         notes.print("Stopped; the job and its topics are gone, the last result stays.")
         return 130
-    result = _result(rows, missing | failed)
-    (OUT / "latest.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    result = save("latest", _result(rows, missing | failed), load)
     if options.json:
         print(json.dumps(result, indent=2))
     else:
@@ -74,16 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="One job over the same records, in penstock and its peers.")
-    parser.add_argument("--records", type=_positive, default=200_000, help="records a job (default: %(default)s)")
+    parser.add_argument("--records", type=whole, default=200_000, help="records a job (default: %(default)s)")
     parser.add_argument("--only", type=_names, metavar="NAME,NAME", help=f"of: {', '.join(CONTENDERS)}")
     parser.add_argument("--json", action="store_true", help="print the result as JSON instead of a table")
     return parser.parse_args(arguments)
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def _names(text: str) -> list[str]:
@@ -108,7 +93,7 @@ def _absent(asked: list[Contender]) -> dict[str, str]:
 
 
 def _run_all(contenders: list[Contender], count: int) -> tuple[list[Row], dict[str, str]]:
-    broker = Broker(_bootstrap())
+    broker = Broker(bootstrap())
     broker.check()
     notes.print(f"Broker at {broker.bootstrap}. Making {count:,} records.")
     records = list(generate.encoded(WARM_UP + count))
@@ -129,15 +114,6 @@ def _run_all(contenders: list[Contender], count: int) -> tuple[list[Row], dict[s
     return rows, failed
 
 
-def _bootstrap() -> str:
-    """Return the broker's address: the one the environment names, else penstock's own, started when needed."""
-    if address := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
-        return address
-    from penstock.broker.embedded import find_or_start  # not needed, and not loaded, with a broker of one's own
-
-    return str(find_or_start(on_progress=notes.print))
-
-
 @dataclass(frozen=True, slots=True)
 class Best:
     """The best peer's figures: of the fastest one, and of the one that needs the least CPU time."""
@@ -147,13 +123,30 @@ class Best:
 
 
 def _best_peers(rows: list[Row]) -> Best | None:
-    rivals = [row for row in rows if CONTENDERS[row.name].peer]
+    rivals = [row for row in rows if CONTENDERS[row.name].rival]
     if not rivals:
         return None
     return Best(
         max(rivals, key=lambda row: row.records_per_second),
         min(rivals, key=lambda row: row.cpu_us_per_record),
     )
+
+
+def _ratios(rows: list[Row]) -> list[tuple[str, float, float]]:
+    """Return what was asked of CPU time a record: a name, the ratio, the greatest that it may be."""
+    cpu = {row.name: row.cpu_us_per_record for row in rows}
+    peers = [cpu[name] for name in cpu if CONTENDERS[name].rival]
+    borrowers = [cpu[name] for name in cpu if CONTENDERS[name].borrows]
+    fused, topics, floor = (cpu.get(name) for name in ("penstock-fused", "penstock-topics", "floor"))
+    found = []
+    if fused:
+        found += [("fused / the best peer", fused / min(peers), 0.5)] if peers else []
+        found += [("fused / the best peer with penstock's stages", fused / min(borrowers), 0.9)] if borrowers else []
+        found += [("fused / floor", fused / floor, 1.5)] if floor else []
+        found += [("through topics / fused", topics / fused, 1.3)] if topics else []
+    if topics and peers:
+        found.append(("through topics / the best peer", topics / min(peers), 1.0))
+    return found
 
 
 def _result(rows: list[Row], missing: dict[str, str]) -> dict[str, Any]:
@@ -165,44 +158,15 @@ def _result(rows: list[Row], missing: dict[str, str]) -> dict[str, Any]:
             "records_per_second": best.fastest.name if best else None,
             "cpu_us_per_record": best.thriftiest.name if best else None,
         },
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "system": f"{platform.system()} {platform.release()}",
-            "processor": _processor(),
-            "cores": psutil.cpu_count(),
-            "memory_gb": round(psutil.virtual_memory().total / 1e9),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "project": {name: _version(name) for name in OURS},
-            "peers": peers.versions(),
-        },
+        "cpu_ratios": {name: round(ratio, 3) for name, ratio, _ in _ratios(rows)},
     }
-
-
-def _processor() -> str:
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _print(rows: list[Row], missing: dict[str, str]) -> None:
     best = _best_peers(rows)
-    table = Table(title="One job of six stages over the same records, one process each")
-    table.add_column("job", no_wrap=True)
-    for heading in ("records", "records/s", "× peer", "CPU µs", "× peer", "peak MB", "CPU s", "s"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
+    columns = ("job", "records", "records/s", "× peer", "CPU µs", "× peer", "peak MB", "CPU s", "s")
+    cells = [
+        (
             row.name,
             f"{row.records:,}",
             f"{row.records_per_second:,.0f}",
@@ -213,16 +177,15 @@ def _print(rows: list[Row], missing: dict[str, str]) -> None:
             f"{row.cpu_seconds:,.1f}",
             f"{row.seconds:,.1f}",
         )
-    console = Console()
-    if not console.is_terminal:
-        console.width = 100  # a file or a pipe is as wide as the table
-    console.print(table)
-    console.print("CPU µs: a record. CPU s and s: the whole run, start-up and warm-up included.")
+        for row in rows
+    ]
+    remarks = ["CPU µs: a record. CPU s and s: the whole run, start-up and warm-up included."]
     if best:
         names = f"{best.fastest.name} for records/s, {best.thriftiest.name} for CPU time"
-        console.print(f"× peer: times the figure of the best peer, {names}.")
-    for name, reason in missing.items():
-        console.print(f"{name}: no result: {reason}", markup=False)
+        remarks.append(f"× peer: times the figure of the best peer with stages of its own, {names}.")
+    remarks += [f"CPU time, {name}: {ratio:.2f} (at most {most})" for name, ratio, most in _ratios(rows)]
+    remarks += [f"{name}: no result: {reason}" for name, reason in missing.items()]
+    show_table("One job of six stages over the same records, one process each", columns, cells, remarks)
 
 
 if __name__ == "__main__":
