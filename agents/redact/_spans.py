@@ -10,7 +10,13 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final, TypeAlias
 
-PRECEDENCE: Final = ("iban", "credit_card", "email", "ssn", "ip", "phone")
+PRECEDENCE: Final = (
+    *("private_key", "jwt", "api_key", "url_credentials"),
+    *("iban", "credit_card", "crypto_address", "email", "ssn", "us_itin", "ip", "mac", "vin", "imei"),
+    # a word near by has said what these are
+    *("passport", "driving_licence", "medical_record", "date_of_birth"),
+    *("phone", "bank_account", "vat_id"),
+)
 
 Span: TypeAlias = tuple[int, int, int]
 """First character, the one behind the last, number of the recognizer."""

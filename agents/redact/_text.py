@@ -40,14 +40,27 @@ def begins(first: str, *behind: str) -> str:
     return first + "".join(f"(?<!{pattern}{first})" for pattern in ("[0-9A-Za-z_]", *behind))
 
 
+ANYTHING: Final = re.compile(r"(?!hash:)(?=[^*\[\]]*[^\W_])[^*\[\]\x00-\x08\x0e-\x1f]{1,2000}")
+"""The value of a field that is personal by its name, whatever it is: a text with a letter or digit, not hidden yet."""
+
 _NOT_DIGITS: Final = bytes(byte for byte in range(256) if not 0x30 <= byte <= 0x39)
 _STARS: Final = str.maketrans(dict.fromkeys("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "*"))
+_NOT_WORD: Final = re.compile("[^0-9A-Za-z]+")
 _WORD: Final = re.compile("[0-9A-Za-z]")
 
 
 def digits(text: str) -> str:
     """The ASCII digits of `text`."""
     return text.encode("utf-8", "replace").translate(None, _NOT_DIGITS).decode()
+
+
+def plain(text: str) -> str:
+    """The ASCII letters and digits of `text`, in capitals.
+
+    >>> plain("ab 12-34.56 c")
+    'AB123456C'
+    """
+    return _NOT_WORD.sub("", text).upper()
 
 
 def stars(text: str, keep: int = 0) -> str:

@@ -90,13 +90,13 @@ def _text(value: Any) -> str | None:
 
 
 def _matches(text: str, recognizer: _recognizer.Recognizer) -> Iterator[tuple[int, int]]:
-    for pattern in recognizer.exact:
+    for number, pattern in enumerate(recognizer.exact):
         start = 0
         while match := pattern.search(text, start):
-            first, last = match.span(1 if pattern.groups else 0)
-            while last > first and not recognizer.validate(text[first:last]):
+            first, last = match.span(match.lastindex or 0)
+            while last > first and not recognizer.judge(number)(text[first:last]):
                 last = _shorter(text, first, last) if recognizer.shortens else first
-            if last > first:
+            if last > first and recognizer.confidence(number, text, first) >= recognizer.least:
                 yield first, last
             start = last if last > first else match.start() + 1
 
