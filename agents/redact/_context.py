@@ -18,7 +18,7 @@ AGAINST: Final = re.compile(
     r"(?ai:(?<![a-z])(?:orders?|invoice|ticket|case|ref|reference|tracking|parcel|shipment|consignment|part|sku|item|"
     r"serial|s/n|p/n|model|version|ver|build|release|revision|batch|lot|article|product|catalog|catalogue|asset|"
     r"isbn|issn|ean|upc|gtin|asin|job|run|request|trace|session|transaction|txn|commit|error|rma|po|purchase|"
-    r"firmware|quote|chunk|offset|timestamp|epoch|hash|checksum|uuid|guid|"
+    r"firmware|quote|id|chunk|offset|timestamp|epoch|hash|checksum|uuid|guid|"
     r"bestellung|bestellnummer|auftrag|auftragsnummer|rechnung|rechnungsnummer|artikel|artikelnummer|seriennummer|"
     r"sendung|sendungsnummer|teilenummer|vorgang|commande|facture|article|colis|pi.ce|pedido|factura|art.culo|env.o|pieza)"
     r"(?:[ _\-]?(?:no|nr|num|number|nummer|num.ro|n.mero|id|code|ref|is))*[\s\"':#=.\-(/]{0,5})\Z"
@@ -26,12 +26,15 @@ AGAINST: Final = re.compile(
 """Words that name a number which is nobody's, right before it."""
 
 _AGAINST_LENGTH: Final = 40
-_BETWEEN: Final = r"[^0-9*\]\x00-\x08\x0b\x0c\x0e-\x1f]"
+BETWEEN: Final = r"[^0-9*\]\x00-\x08\x0b\x0c\x0e-\x1f]"
+"""What may stand between words and a value."""
 _LINK: Final = r"(?: ?\(| (?:is|was|as|are|ist|war|est|es|er|to|é|är)(?: [^\W\d_]{1,8}){0,2} )"
 _CLAUSE: Final = r"[^0-9*\].,;!?\x00-\x1f]"
 
 
-def told(words: str, value: str, *, before: int = BEFORE, clause: bool = False) -> re.Pattern[str]:
+def told(
+    words: str, value: str, *, before: int = BEFORE, clause: bool = False, ends: str = "(?![0-9A-Za-z_])"
+) -> re.Pattern[str]:
     """A pattern for `value` near one of `words`; what it takes is its last group.
 
     Parameters
@@ -44,10 +47,12 @@ def told(words: str, value: str, *, before: int = BEFORE, clause: bool = False) 
         Characters between words and value, at most.
     clause
         Whether punctuation may not stand between.
+    ends
+        What may not follow the value, as a pattern of no width.
     """
     said = rf"(?<![A-Za-z]){caseless(words)}s?(?![a-z])"
-    gap = _CLAUSE if clause else _BETWEEN
-    one = f"(?<![0-9A-Za-z_])({value})(?![0-9A-Za-z_])"
+    gap = _CLAUSE if clause else BETWEEN
+    one = f"(?<![0-9A-Za-z_])({value}){ends}"
     return re.compile(f"{said}{gap}{{0,{before}}}?{one}|{one}(?={_LINK}{said})")
 
 

@@ -62,7 +62,7 @@ class Engine:
         self.recognizers = recognizers
         self.policy = policy
         # (number of the recognizer, number of the pattern in it) of each exact pattern, as candidates are numbered
-        self._patterns = [(one, number) for one, item in enumerate(recognizers) for number in range(len(item.exact))]
+        self.patterns = [(one, number) for one, item in enumerate(recognizers) for number in range(len(item.exact))]
         self._categories = [item.category for item in recognizers]
         if any(len(item.candidates) != len(item.exact) for item in recognizers):
             raise ConfigurationError("redact: a recognizer has not one candidate for each exact pattern")
@@ -103,7 +103,7 @@ class Engine:
         for leaves in values:
             firsts.append(len(texts))
             texts += leaves.texts
-        hits = self._hits(texts)
+        hits = self.hits(texts)
         found = [
             self._vouched(leaves, first, hits) if leaves.named else []
             for leaves, first in zip(values, firsts, strict=True)
@@ -117,7 +117,7 @@ class Engine:
 
     def in_text(self, text: str) -> list[Span]:
         """The spans to be hidden in a text that stands in no field, as the name of a field."""
-        return self._spans(text, range(len(self._patterns)))
+        return self._spans(text, range(len(self.patterns)))
 
     def redact(self, leaves: AnyLeaves, found: Sequence[Find], counts: Counts, null: bool = True) -> bool:
         """Hide what was found, in a copy, and count it; whether anything changed.
@@ -145,7 +145,7 @@ class Engine:
             _rename(leaves, renamed)
         return changed
 
-    def _hits(self, texts: Sequence[str]) -> dict[int, list[int]]:
+    def hits(self, texts: Sequence[str]) -> dict[int, list[int]]:
         """Number of a text -> the patterns that may match there."""
         joined = f"\0{_BETWEEN.join(texts)}\0"
         if joined.count(_BETWEEN) != len(texts) + 1:
@@ -181,7 +181,7 @@ class Engine:
     def _owner(self, text: str, one: int, hits: Iterable[int]) -> int:
         """Whose a whole text is that recognizer `one` takes: its own, unless one of higher precedence takes it too."""
         for hit in sorted(hits):
-            other, pattern = self._patterns[hit]
+            other, pattern = self.patterns[hit]
             if other < one and self.recognizers[other].takes(pattern, text):
                 return other
         return one
@@ -190,7 +190,7 @@ class Engine:
         """The spans that these patterns find in a text."""
         spans: list[Span] = []
         for pattern in patterns:
-            one, number = self._patterns[pattern]
+            one, number = self.patterns[pattern]
             for first, last in self.recognizers[one].spans(number, text):
                 spans.append((first, last, one))
         if len(spans) > 1:

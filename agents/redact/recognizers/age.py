@@ -35,6 +35,8 @@ FIELD_VALUE: Final = re.compile(r"\s*[0-9]{1,3}\s*")
 
 _OLDEST: Final = 125
 _BAND: Final = 10
+_NUMBER: Final = re.compile("[0-9]{1,3}")
+_BANDED: Final = re.compile("[0-9]-[0-9]")
 
 
 def validate(text: str) -> bool:
@@ -48,10 +50,11 @@ def generalise(text: str) -> str:
     >>> generalise("42"), generalise("40-49")
     ('40-49', '40-49')
     """
-    number = digits(text)
-    if not text.strip().isdigit() or not number:
-        return text if number else "*"
-    low = int(number) // _BAND * _BAND
+    return text if _BANDED.search(text) else _NUMBER.sub(_band, text) if _NUMBER.search(text) else "*"
+
+
+def _band(match: re.Match[str]) -> str:
+    low = int(match[0]) // _BAND * _BAND
     return f"{low}-{low + _BAND - 1}"
 
 
