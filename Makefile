@@ -7,7 +7,7 @@ RECORDS ?= 200000
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit integration chaos bench docs lock clean
+.PHONY: help setup demo test lint types unit integration chaos bench bench-pii docs lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -56,6 +56,9 @@ chaos: setup ## every fault at its full size, up to 80 minutes, counted by an ou
 
 bench: setup ## one job side by side with its peers (RECORDS=20000 is the short one)
 	$(BIN)/python bench/run.py --records $(RECORDS)
+
+bench-pii: setup ## what is found of personal data and how fast, beside Presidio
+	$(BIN)/python bench/pii.py
 
 docs: setup ## generate the reference pages from the code
 	$(BIN)/python -m penstock.cli.reference

@@ -1,8 +1,8 @@
 """Spans of one text, and how those that overlap are settled.
 
-Matches of one text that overlap: the longest has it, among equals the category that stands first in `PRECEDENCE`
-(then in the alphabet); what it leaves of another is hidden as a match of that other category, so that strategies also
-get parts of what a recognizer found.
+Matches of one text that overlap: the longest has it, among equals the category that stands first in `PRECEDENCE`,
+then in the alphabet, and those at the end that hardly anything but a word near by tells from others. What it leaves of
+another is hidden as a match of that other category, so that strategies also get parts of what a recognizer found.
 """
 
 from bisect import bisect_left, insort
@@ -13,10 +13,18 @@ from typing import Final, TypeAlias
 PRECEDENCE: Final = (
     *("private_key", "jwt", "api_key", "url_credentials"),
     *("iban", "credit_card", "crypto_address", "email", "ssn", "us_itin", "ip", "mac", "vin", "imei"),
-    # a word near by has said what these are
-    *("passport", "driving_licence", "medical_record", "date_of_birth"),
-    *("phone", "bank_account", "vat_id"),
 )
+_LAST: Final = (
+    "vat_id",
+    "passport",
+    "driving_licence",
+    "medical_record",
+    "bank_account",
+    "phone",
+    "postal_code",
+    "age",
+)
+
 
 Span: TypeAlias = tuple[int, int, int]
 """First character, the one behind the last, number of the recognizer."""
@@ -25,7 +33,8 @@ Span: TypeAlias = tuple[int, int, int]
 def in_order(categories: Iterable[str]) -> list[str]:
     """Categories, the one that wins first."""
     rank = {category: number for number, category in enumerate(PRECEDENCE)}
-    return sorted(categories, key=lambda category: (rank.get(category, len(rank)), category))
+    rank |= {category: len(rank) + 1 + number for number, category in enumerate(_LAST)}
+    return sorted(categories, key=lambda category: (rank.get(category, len(PRECEDENCE)), category))
 
 
 def settle(spans: list[Span]) -> list[Span]:

@@ -15,6 +15,7 @@ from penstock.agents.redact._context import candidate, told
 CATEGORY: Final = "api_key"
 SEVERITY: Final = "critical"
 CONFIDENCE: Final = (0.95, 0.8)
+TOLD: Final = (1,)
 
 _W: Final = "[0-9A-Za-z_-]"
 _FORMS: Final = (
@@ -73,9 +74,13 @@ _LEAST_DIFFERENT: Final = 6
 
 
 def validate(text: str) -> bool:
-    """Whether `text` is drawn by chance, as far as can be seen: letters and digits, not always the same."""
-    kinds = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
-    return kinds and len(set(text)) >= _LEAST_DIFFERENT
+    """Whether `text` is drawn by chance, as far as can be seen: not always the same."""
+    return len(set(text)) >= _LEAST_DIFFERENT
+
+
+def plausible(text: str) -> bool:
+    """Whether `text` is drawn by chance and of letters and digits, as words are not."""
+    return validate(text) and any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
 
 
 EXAMPLES: Final = {

@@ -21,7 +21,7 @@ _LINK: Final = "(?:van der|van den|van|von der|von|de la|de los|de|del|di|da|du|
 _FULL: Final = f"{_PART}(?: {_LINK})?(?: {_PART}){{0,3}}"
 _TITLES: Final = (
     "Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor|Doctor|Herr|Herrn|Frau|Hr|Fr|Monsieur|Madame|Mademoiselle|Mme|Mlle|Se\u00f1or|"
-    "Se\u00f1ora|Se\u00f1orita|Sr|Sra|Srta|Don|Do\u00f1a|Sir|Dame"
+    "Se\u00f1ora|se\u00f1ora?|Se\u00f1orita|Sr|Sra|Srta|Don|Do\u00f1a|Sir|Dame"
 )
 _SAYS: Final = (
     "my name is|my name's|name is|i am called|this is|mein name ist|ich hei\u00dfe|ich bin|je m'appelle|mon nom est|"
@@ -30,7 +30,7 @@ _SAYS: Final = (
 
 CANDIDATE: Final = (
     rb"[^A-Za-z](?:M(?:rs?|s|iss|x|me|lle|onsieur|adame|ademoiselle)|D(?:r|o[\x80-\xff]{2}a|on|octor|ame)|"
-    rb"Prof(?:essor)?|Herrn?|Frau|Hr|Fr|S(?:e[\x80-\xff]{2}or(?:a|ita)?|ra?|rta|ir))[.]? [A-Z\x80-\xff]",
+    rb"Prof(?:essor)?|Herrn?|Frau|Hr|Fr|[Ss](?:e[\x80-\xff]{2}or(?:a|ita)?|ra?|rta|ir))[.]? [A-Z\x80-\xff]",
     rb"(?i:name(?: i|')s|called|this is|mein name ist|ich hei\xc3[\x80-\xff]e|ich bin|m'appelle|mon nom est|je suis|"
     rb"me llamo|mi nombre es|soy|signed by|sincerely,|regards,) [A-Z\x80-\xff]",
 )

@@ -3,9 +3,10 @@
 A number counts if the numbering plan of its country has it (libphonenumber's metadata) or reserves it for fiction.
 How it may be written: ``+`` or ``00`` and country code; in groups as the regions write them, with the region's trunk
 prefix where it has one; ten digits without a gap only as a mobile number with a leading zero, or behind a word such
-as ``phone`` or ``call``, or in a field of such a name. Behind such a word, and in the groups of North America with
-dashes, dots or brackets, a number counts even if no plan has it. An extension belongs to its number. Dates, times,
-addresses and decimals are no numbers, nor is what stands behind words such as ``order no.``
+as ``phone`` or ``call``, or in a field of such a name. Behind such a word, in the groups of North America with dashes,
+dots or brackets, and behind ``+`` and a country code a number counts even if no plan has it, and is less sure. An
+extension belongs to its number. Dates, times, addresses and decimals are no numbers, nor is what stands behind words
+such as ``order no.``
 
 >>> validate("+44 20 7946 0958"), validate("(415) 555-2671"), validate("170 000 0000")
 (True, True, False)
@@ -23,9 +24,9 @@ CATEGORY: Final = "phone"
 SEVERITY: Final = "high"
 LOCALISED: Final = True
 SHORTENS: Final = True
-CONFIDENCE: Final = (0.95, 0.85, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.65)
+CONFIDENCE: Final = (0.95, 0.85, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.65, 0.7)
 AGAINST: Final = (2, 3, 4, 5, 6, 7, 8, 9)
-TOLD: Final = (7, 8, 9)
+TOLD: Final = (7, 8, 9, 10)
 DEFAULT_REGIONS: Final = ("US", "GB", "DE", "FR", "ES", "IT", "NL")
 
 # Groups of numbers that are written without a trunk prefix: North America, Spain, Italy, India, Brazil, Mexico, China.
@@ -47,8 +48,9 @@ _EXTENSION: Final = r"(?:[ ,;]{0,2}(?:[xX]|[eE]xt\.?|[eE]xtension|#|poste)[ .:]{
 _END: Final = _EXTENSION + r"(?![0-9A-Za-z_])(?![-./:][0-9])"
 _WORDS: Final = (
     "phone|tel|telephone|telefon|telefono|teléfono|téléphone|telefoon|mobile|mobil|mob|cell|cellphone|fax|call|dial|"
-    "whatsapp|sms|handy|móvil|movil|portable|gsm|contact|reach|ring|text me|text us|phone number|my number|number is|"
-    "landline|rufnummer|rückruf|appelez|joindre|numéro|llame|llamar|llámame|rufen"
+    "whatsapp|sms|handy|móvil|movil|portable|gsm|contact|reach|ring|text me|text us|phone number|"
+    "(?:my|his|her|their|our|new) number|"
+    "landline|rufnummer|rückruf|appelez|joindre|mon numéro|llame|llamar|llámame|rufen"
 )
 _OWNED: Final = "phone|telephone|cell|cellphone|mobile|fax|tel|number|handy|whatsapp|landline|telefon|téléphone"
 _ANY: Final = rf"(?:\+?\([0-9]{{1,4}}\)|\+?[0-9])(?:{_LOOSE}[0-9]){{5,14}}"
@@ -93,6 +95,7 @@ CANDIDATE: Final = (
     rb"(?i:" + _WORDS.encode() + rb")[^0-9\0]*[0-9+(][0-9 ()./\x80-\xff-]{6}",
     rb"[0-9][^0-9\0]{1,30}(?i:" + _OWNED.encode() + rb")[^a-z]",
     rb"[0-9]{3}(?:\) ?|[-.])[0-9]{3}[-.][0-9]{4}",
+    rb"\+[ (]?[1-9](?:" + _GAP_BYTES + rb"*[0-9]){6}",
 )
 EXACT: Final = (
     re.compile(rf"\+(?<![0-9A-Za-z_+]\+)[ (]?[0-9](?:{_LOOSE}[0-9]){{6,16}}{_EXTENSION}(?![0-9])"),
@@ -110,6 +113,7 @@ EXACT: Final = (
         r"(?<![0-9A-Za-z_.+\-])((?:(?:\+?1|001)[-. ])?(?:\([0-9]{3}\) ?|[0-9]{3}[-.])[0-9]{3}[-.][0-9]{4}"
         rf"{_END})"
     ),
+    re.compile(rf"\+(?<![0-9A-Za-z_+]\+)[ (]?[1-9](?:{_LOOSE}[0-9]){{7,14}}{_EXTENSION}(?![0-9])"),
 )
 FIELD_NAMES: Final = (
     "phone",
@@ -132,12 +136,14 @@ FIELD_VALUE: Final = re.compile(
 )
 
 _LEAST: Final = 7
+_LEAST_ABROAD: Final = 9
 _MOST: Final = 15
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _NO_NUMBER: Final = re.compile(
     r"(?:19|20)[0-9]{2}([-./])[01]?[0-9]\1[0-3]?[0-9](?![0-9])"  # 2024-12-31
     r"|[0-3]?[0-9]([-./])[01]?[0-9]\2(?:19|20)[0-9]{2}(?![0-9])"  # 31.12.2024
     rf"|{_OCTET}(?:\.{_OCTET}){{3}}\Z"  # an address
+    r"|[0-9]{1,3}\.[0-9]{5,}\Z"  # 06.306186, a decimal
     r"|[1-9][0-9]{2}\.[0-9]{3}\.[0-9]{3}\Z"  # 612.345.678, a number with its thousands marked
 )
 _MORE: Final = re.compile(r"[ ,;]{0,2}(?:[xX]|[eE]xt|#|poste).*")
@@ -161,6 +167,8 @@ def validate(text: str, regions: tuple[str, ...] = DEFAULT_REGIONS) -> bool:
 def plausible(text: str) -> bool:
     """Whether `text` has as many digits as numbers have (ITU-T E.164: 15 at most) and is no date."""
     number = digits(_MORE.sub("", text))
+    if text[0] == "+" and not (len(number) >= _LEAST_ABROAD and _numbering.country_code_length(number)):
+        return False
     return _LEAST <= len(number) <= _MOST and len(set(number)) > 1 and not _NO_NUMBER.match(text)
 
 
