@@ -50,9 +50,16 @@ def _text(index: int, seed: int) -> Text:
     if draw.random() < _NEGATIVES:
         kind = draw.choice(list(NEGATIVES))
         language, template = draw.choice(NEGATIVE_TEMPLATES[kind])
-        return Text(template.replace("{}", NEGATIVES[kind](draw)), (), language, kind)
+        text = template.replace("{}", NEGATIVES[kind](draw))
+        return Text(f"{_around(draw, language)} {text} {_around(draw, language)}".strip(), (), language, kind)
     language, template = draw.choice(TEMPLATES)
-    return _filled(template, language, draw)
+    before, behind = _around(draw, language), _around(draw, language)
+    return _filled(f"{before} {template} {behind}".strip(), language, draw)
+
+
+def _around(draw: random.Random, language: str) -> str:
+    """None to three sentences of which nothing is personal."""
+    return " ".join(draw.sample(PROSE[language], draw.choice((0, 0, 1, 1, 2, 3))))
 
 
 def _filled(template: str, language: str, draw: random.Random) -> Text:
@@ -280,11 +287,122 @@ def tax(draw: random.Random, language: str) -> str:
     return "".join(digits) + str((11 - product) % 10)
 
 
+def _mod_11_10(digits: str) -> str:
+    """The check digit of ISO 7064, mod 11,10."""
+    product = 10
+    for digit in digits:
+        product = ((int(digit) + product) % 10 or 10) * 2 % 11
+    return str((11 - product) % 10)
+
+
+def _weighted(digits: str, weights: tuple[int, ...]) -> int:
+    return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
+
+
+def _drawn(draw: random.Random, length: int, check: Callable[[str], int], first: str = "") -> str:
+    """Digits with a check digit behind them; drawn again where there is none."""
+    while True:
+        body = first + _digits(draw, length - len(first))
+        if 0 <= (digit := check(body)) <= 9:
+            return f"{body}{digit}"
+
+
+def vat(draw: random.Random, language: str) -> str:
+    body = draw.choice("123456789") + _digits(draw, 7)
+    return f"DE{body}{_mod_11_10(body)}"
+
+
+def itin(draw: random.Random, language: str) -> str:
+    return f"9{_digits(draw, 2)}-{draw.choice((70, 75, 81, 88, 90, 95))}-{_digits(draw, 4)}"
+
+
+def nhs(draw: random.Random, language: str) -> str:
+    number = _drawn(draw, 9, lambda body: (11 - _weighted(body, tuple(range(10, 1, -1))) % 11) % 11)
+    return draw.choice((number, f"{number[:3]} {number[3:6]} {number[6:]}"))
+
+
+def bsn(draw: random.Random, language: str) -> str:
+    return _drawn(draw, 8, lambda body: _weighted(body, tuple(range(9, 1, -1))) % 11, first=draw.choice("123"))
+
+
+def _day(draw: random.Random) -> str:
+    return f"{draw.randint(40, 99)}{draw.randint(1, 12):02d}{draw.randint(1, 28):02d}"
+
+
+def pesel(draw: random.Random, language: str) -> str:
+    return _drawn(draw, 10, lambda body: -_weighted(body, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)) % 10, first=_day(draw))
+
+
+def personnummer(draw: random.Random, language: str) -> str:
+    body = _day(draw) + _digits(draw, 3)
+    return f"{body[:6]}-{body[6:]}{_luhn(body)}"
+
+
+def cpf(draw: random.Random, language: str) -> str:
+    body = _digits(draw, 9)
+    for start in (10, 11):
+        rest = _weighted(body, tuple(range(start, 1, -1))) % 11
+        body += str(0 if rest < 2 else 11 - rest)
+    return f"{body[:3]}.{body[3:6]}.{body[6:9]}-{body[9:]}"
+
+
+def sin(draw: random.Random, language: str) -> str:
+    body = draw.choice("1245679") + _digits(draw, 7)
+    number = body + _luhn(body)
+    return draw.choice((" ", "-")).join((number[:3], number[3:6], number[6:]))
+
+
+def imei(draw: random.Random, language: str) -> str:
+    body = "35" + _digits(draw, 12)
+    return body + _luhn(body)
+
+
+def pan(draw: random.Random, language: str) -> str:
+    return _shaped(draw, f"@@@{draw.choice('PCHF')}@%%%%@")
+
+
+def bic(draw: random.Random, language: str) -> str:
+    return _shaped(draw, f"@@@@{draw.choice(('DE', 'FR', 'GB', 'ES', 'US'))}%%") + draw.choice(("", "XXX"))
+
+
+def token(draw: random.Random, language: str) -> str:
+    import base64
+    import json
+
+    def part(value: dict[str, str]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    return f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part({'sub': _digits(draw, 9)})}.{draw.getrandbits(128):x}"
+
+
+def credentials(draw: random.Random, language: str) -> str:
+    return f"{draw.choice(_FIRST)}:{password(draw, language).replace('#', '!')}@db{draw.randint(1, 9)}.example.com"
+
+
+def record_number(draw: random.Random, language: str) -> str:
+    return _shaped(draw, draw.choice(("########", "MR-######", "@#######")))
+
+
+def place(draw: random.Random, language: str) -> str:
+    return _coordinates(draw)
+
+
+def years(draw: random.Random, language: str) -> str:
+    return str(draw.randint(18, 95))
+
+
+def postcode(draw: random.Random, language: str) -> str:
+    return _digits(draw, 5) if language != "en" else _shaped(draw, draw.choice(("#####", "#####-####")))
+
+
 VALUES: dict[str, Callable[[random.Random, str], str]] = {
     "phone": phone, "phone__bare": bare_phone, "credit_card": card, "iban": iban, "ssn": ssn, "ssn__bare": bare_ssn,
     "email": email, "ip": ip, "driving_licence": licence, "passport": passport, "bank_account": account,
     "crypto_address": bitcoin, "mac": mac, "api_key": secret, "password": password, "date_of_birth": birth,
     "person_name": person, "street_address": street, "uk_nino": nino, "es_nif": nif, "fr_nir": nir, "de_tax_id": tax,
+    "vat_id": vat, "us_itin": itin, "uk_nhs": nhs, "nl_bsn": bsn, "pl_pesel": pesel, "se_personnummer": personnummer,
+    "br_cpf": cpf, "ca_sin": sin, "imei": imei, "in_pan": pan, "bic": bic, "jwt": token, "url_credentials": credentials,
+    "medical_record": record_number, "coordinates": place, "age": years, "postal_code": postcode,
 }  # fmt: skip
 
 _ENGLISH = """
@@ -350,6 +468,29 @@ National insurance number {uk_nino}
 His NINO is {uk_nino}.
 He moved to {street_address} in spring.
 Ship it to {street_address}, please.
+Our VAT number is {vat_id}
+He filed with {us_itin}, an ITIN
+ITIN: {us_itin}
+NHS number {uk_nhs}
+The patient with NHS no. {uk_nhs} was discharged.
+Her Dutch BSN is {nl_bsn}.
+PESEL {pl_pesel} is on the contract
+Swedish personnummer {se_personnummer}
+His CPF is {br_cpf}.
+Canadian SIN {ca_sin}
+My social insurance number is {ca_sin}.
+The phone with IMEI {imei} was reported stolen.
+PAN card {in_pan}
+BIC {bic}, IBAN {iban}
+SWIFT: {bic}
+curl -H "Authorization: Bearer {jwt}" failed
+connect to postgres://{url_credentials}/orders
+MRN {medical_record}
+Patient ID: {medical_record}
+She was last seen at {coordinates}.
+He is {age} years old.
+Aged {age}, retired
+ZIP code {postal_code}
 """
 _GERMAN = """
 Meine Kreditkarte {credit_card} wurde gestohlen.
@@ -372,6 +513,9 @@ Reisepass Nr. {passport}
 Kontonummer {bank_account}
 Führerschein {driving_licence}
 Ich wohne in der {street_address}.
+USt-IdNr. {vat_id}
+Sie ist {age} Jahre alt.
+PLZ {postal_code}
 """
 _FRENCH = """
 Ma carte bancaire {credit_card} a été volée.
@@ -420,6 +564,21 @@ def _lines(text: str, language: str) -> list[tuple[str, str]]:
 TEMPLATES = (
     _lines(_ENGLISH, "en") + _lines(_GERMAN, "de") + _lines(_FRENCH, "fr") + _lines(_SPANISH, "es")
 )  # fmt: skip
+
+
+PROSE = {
+    "en": ["Thanks for getting back to me so quickly.", "I have been a customer for more than ten years.",
+           "The weather was bad and the train came late.", "Could you please look into this before the weekend?",
+           "We changed the supplier in spring and prices went up by 12 percent.", "Kind regards from the whole team.",
+           "The meeting room on the third floor is taken until 4 pm."],
+    "de": ["Vielen Dank für die schnelle Antwort.", "Ich bin seit über zehn Jahren Kunde bei Ihnen.",
+           "Das Paket kam leider zu spät an.", "Können Sie das bitte bis Freitag klären?",
+           "Die Preise sind um 12 Prozent gestiegen.", "Der Raum im dritten Stock ist bis 16 Uhr belegt."],
+    "fr": ["Merci pour votre réponse rapide.", "Je suis client depuis plus de dix ans.", "Le colis est arrivé trop tard.",
+           "Pouvez-vous regarder cela avant vendredi ?", "Les prix ont augmenté de 12 pour cent."],
+    "es": ["Gracias por su rápida respuesta.", "Soy cliente desde hace más de diez años.", "El paquete llegó tarde.",
+           "¿Puede revisarlo antes del viernes?", "Los precios subieron un 12 por ciento."],
+}  # fmt: skip
 
 
 # Hard negatives

@@ -10,7 +10,7 @@ from penstock.cli._shared import FAILED, JsonFlag, group, print_json, print_tabl
 from penstock.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from penstock.agents.redact.detect import Detect
+    from penstock.agents.redact._detect import Detect
     from penstock.agents.redact.redact import Config
 
 app = group(help="See what is personal in text and tables; nothing is changed.")
@@ -72,7 +72,7 @@ def scan(
     penstock pii scan customers.csv
     penstock pii scan events.jsonl --json
     """
-    from penstock.agents.redact.report import scan as report
+    from penstock.agents.redact._report import scan as report
 
     rows, total = _rows(file, sample)
     found = report(rows, config=_config(categories or "all", min_confidence), total_rows=total)

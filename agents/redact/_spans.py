@@ -15,14 +15,8 @@ PRECEDENCE: Final = (
     *("iban", "credit_card", "crypto_address", "email", "ssn", "us_itin", "ip", "mac", "vin", "imei"),
 )
 _LAST: Final = (
-    "vat_id",
-    "passport",
-    "driving_licence",
-    "medical_record",
-    "bank_account",
-    "phone",
-    "postal_code",
-    "age",
+    *("passport", "driving_licence", "vat_id", "medical_record", "bank_account"),
+    *("phone", "postal_code", "age"),
 )
 
 

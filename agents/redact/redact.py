@@ -19,12 +19,12 @@ import orjson
 from msgspec import UNSET, UnsetType
 from pydantic import Field, StringConstraints
 
-from penstock.agents.redact import _message, _numbering, _policy, _recognizer, _secret, detect
+from penstock.agents.redact import _detect, _message, _numbering, _policy, _recognizer, _secret
+from penstock.agents.redact._detect import Detect
 from penstock.agents.redact._engine import AnyLeaves, Counts, Engine, Find
 from penstock.agents.redact._policy import Policy
 from penstock.agents.redact._spans import in_order
 from penstock.agents.redact._walk import Leaves
-from penstock.agents.redact.detect import Detect
 from penstock.agents.redact.recognizers import phone
 from penstock.model.component import ApplyBatch, Resources, StageConfig
 from penstock.model.record import Data, Headers, Record
@@ -157,8 +157,8 @@ def finder(config: Config) -> Callable[[Data], list[Found]]:
 
 
 def detector(config: Config, *, thorough: bool = False, decode_base64: bool = False) -> Detect:
-    """What lists the matches of records with how sure they are, see `detect`; needs no key."""
-    return detect.detector(_engine(config, None), thorough=thorough, decode_base64=decode_base64)
+    """What lists the matches of records with how sure they are, see `_detect`; needs no key."""
+    return _detect.detector(_engine(config, None), thorough=thorough, decode_base64=decode_base64)
 
 
 class _Parts(NamedTuple):

@@ -42,3 +42,33 @@ def test_base64_on_request(call):
     assert [item["category"] for item in entities(call("pii", "detect", "--decode-base64", input=line).stdout)[0]] == [
         "phone"
     ]
+
+
+def test_scan_reports_on_a_table(call, tmp_path):
+    file = tmp_path / "people.csv"
+    file.write_text("name,ssn,religion\nBob,123-45-6789,none given\nAnn,,\n", encoding="utf-8")
+    result = call("pii", "scan", str(file))
+    assert result.exit_code == 0
+    assert "***-**-6789" in result.stdout and "123-45" not in result.stdout
+    assert "Detected 2 PII field(s) with critical risk, in 2 of 2 rows" in result.stdout
+    assert "article" not in result.stdout and "GDPR art. 35(3)(b)" in result.stdout
+    found = json.loads(call("pii", "scan", str(file), "--json").stdout)
+    assert [item["field_name"] for item in found["pii_matches"]] == ["religion", "ssn"]
+    assert found["requires_dpia"] is True
+
+
+def test_scan_reads_json_lines_and_looks_at_a_sample(call, tmp_path):
+    file = tmp_path / "events.jsonl"
+    file.write_text('{"a":{"mail":"ann@example.com"}}\n\n{"b":"bob@example.com"}\n', encoding="utf-8")
+    assert "in 2 of 2 rows" in call("pii", "scan", str(file)).stdout
+    result = call("pii", "scan", str(file), "--sample", "1")
+    assert "in 1 of 2 rows" in result.stdout and "a.mail" in result.stdout
+
+
+def test_scan_of_what_cannot_be_read(call, tmp_path):
+    file = tmp_path / "bad.jsonl"
+    file.write_text('{"a":1}\nann@example.com\n', encoding="utf-8")
+    result = call("pii", "scan", str(file))
+    assert result.exit_code == 2
+    assert "line 2" in result.stderr and "ann@" not in result.stderr
+    assert call("pii", "scan", str(tmp_path / "missing.csv")).exit_code == 2

@@ -15,17 +15,17 @@ from penstock.agents.redact._text import digits
 
 CATEGORY: Final = "bank_account"
 SEVERITY: Final = "high"
-CONFIDENCE: Final = (0.75, 0.85)
+CONFIDENCE: Final = (0.75, 0.85, 0.6)
 
 _WORDS: Final = (
     "bank ?account|account (?:number|no|num|nr|#)|acct|a/c|checking|savings|savings account|checking account|"
-    "bank acc(?:oun)?t|my account|account is|kontonummer|konto-nr|konto nr|konto|bankkonto|compte bancaire|"
+    "bank acc\\.?|my account|account is|kontonummer|konto-nr|konto nr|konto|bankkonto|compte bancaire|"
     "numéro de compte|cuenta|cuenta bancaria|número de cuenta|conto corrente|rekeningnummer"
 )
 _ROUTING: Final = "routing|aba|sort code|bankleitzahl|blz|bsb|ifsc|clabe|transit number|rtn"
 _VALUE: Final = r"[0-9]{6,18}|[0-9]{2,6}(?:[ \-][0-9]{2,6}){1,4}"
 
-CANDIDATE: Final = (candidate(_WORDS), candidate(_ROUTING))
+CANDIDATE: Final = (candidate(_WORDS), candidate(_ROUTING), rb"(?i:account|acct)[: #.]{1,3}[0-9]")
 EXACT: Final = (
     told(_WORDS, _VALUE, before=30),
     told(
@@ -33,6 +33,7 @@ EXACT: Final = (
         r"[0-9]{6,9}|[0-9]{2}[ \-][0-9]{2}[ \-][0-9]{2}|[0-9]{3}[ \-][0-9]{3}[ \-]?[0-9]{2,3}|[0-9]{18}",
         before=30,
     ),
+    re.compile(rf"(?<![A-Za-z])(?ai:account|acct)[: #.]{{1,3}}({_VALUE})(?![0-9A-Za-z_])"),
 )
 FIELD_NAMES: Final = (
     "bank_account",
@@ -78,6 +79,7 @@ EXAMPLES: Final = {
         "Kontonummer 0532013000",
         "numéro de compte 00012345678",
         "945456787654 is my bank account",
+        "to account 4837-2938-1029",
     ),
     "negative": (
         "945456787654",

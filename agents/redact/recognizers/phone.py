@@ -43,7 +43,7 @@ _SHAPES: Final = (
 )
 _GAP: Final = f"[{BLANKS}{DASHES}./]{{1,3}}"
 _LOOSE: Final = f"[{BLANKS}{DASHES}./()]{{0,4}}"
-_BEHIND: Final = ("[0-9][.:/\\-]", r"\+")
+_BEHIND: Final = ("[0-9][.:/\\-]", "[A-Za-z]-", r"\+")
 _EXTENSION: Final = r"(?:[ ,;]{0,2}(?:[xX]|[eE]xt\.?|[eE]xtension|#|poste)[ .:]{0,2}[0-9]{1,6})?"
 _END: Final = _EXTENSION + r"(?![0-9A-Za-z_])(?![-./:][0-9])"
 _WORDS: Final = (
@@ -53,7 +53,8 @@ _WORDS: Final = (
     "landline|rufnummer|rückruf|appelez|joindre|mon numéro|llame|llamar|llámame|rufen"
 )
 _OWNED: Final = "phone|telephone|cell|cellphone|mobile|fax|tel|number|handy|whatsapp|landline|telefon|téléphone"
-_ANY: Final = rf"(?:\+?\([0-9]{{1,4}}\)|\+?[0-9])(?:{_LOOSE}[0-9]){{5,14}}"
+_TIGHT: Final = f"(?:[{BLANKS}{DASHES}.()]{{0,3}}|/)"
+_ANY: Final = rf"(?:\+?\([0-9]{{1,4}}\)|\+?[0-9])(?:{_TIGHT}[0-9]){{5,14}}"
 _END_TOLD: Final = r"(?![0-9A-Za-z_])(?![-./:][0-9])"
 
 _GAP_BYTES: Final = rb"[ ()./\x80-\xff-]"
@@ -136,7 +137,8 @@ FIELD_VALUE: Final = re.compile(
 )
 
 _LEAST: Final = 7
-_LEAST_ABROAD: Final = 9
+_NORTH_AMERICA: Final = (11,)
+_ABROAD: Final = range(9, 14)
 _MOST: Final = 15
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _NO_NUMBER: Final = re.compile(
@@ -146,6 +148,7 @@ _NO_NUMBER: Final = re.compile(
     r"|[0-9]{1,3}\.[0-9]{5,}\Z"  # 06.306186, a decimal
     r"|[1-9][0-9]{2}\.[0-9]{3}\.[0-9]{3}\Z"  # 612.345.678, a number with its thousands marked
 )
+_RUN_DATE: Final = re.compile("(?:19|20)[0-9]{2}[01][0-9][0-3][0-9]")
 _MORE: Final = re.compile(r"[ ,;]{0,2}(?:[xX]|[eE]xt|#|poste).*")
 _TRUNK_IN_BRACKETS: Final = "(0)"
 _DIALLED: Final = re.compile(rf"\s*(?:\+|00)(?:{_numbering.country_code(between='[^0-9]*')})?")
@@ -167,7 +170,10 @@ def validate(text: str, regions: tuple[str, ...] = DEFAULT_REGIONS) -> bool:
 def plausible(text: str) -> bool:
     """Whether `text` has as many digits as numbers have (ITU-T E.164: 15 at most) and is no date."""
     number = digits(_MORE.sub("", text))
-    if text[0] == "+" and not (len(number) >= _LEAST_ABROAD and _numbering.country_code_length(number)):
+    if text[0] == "+":
+        lengths = _NORTH_AMERICA if number[0] == "1" else _ABROAD
+        return len(number) in lengths and _numbering.country_code_length(number) > 0
+    if text.isdigit() and (len(number) == _LEAST or _RUN_DATE.fullmatch(number)):
         return False
     return _LEAST <= len(number) <= _MOST and len(set(number)) > 1 and not _NO_NUMBER.match(text)
 
@@ -259,5 +265,8 @@ EXAMPLES: Final = {
         "order no. 415-555-2671",
         "call id 4155552671",
         "call on 2024-01-15",
+        "call 1234567 of them",
+        "text 20240115",
+        "SN-415-555-2671",
     ),
 }

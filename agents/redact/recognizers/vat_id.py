@@ -18,6 +18,7 @@ from penstock.agents.redact._text import ENDS, LEFT, RIGHT, begins, plain
 
 CATEGORY: Final = "vat_id"
 SEVERITY: Final = "medium"
+SHORTENS: Final = True
 CONFIDENCE: Final = (0.7, 0.95)
 AGAINST: Final = (0,)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.agents.redact._detect import Entity
 from penstock.agents.redact._recognizer import RECOGNIZERS
-from penstock.agents.redact.detect import Entity
 from penstock.agents.redact.redact import Config, detector, finder
 
 DETECT = detector(Config())

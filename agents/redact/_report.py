@@ -6,12 +6,12 @@ that they single a person out.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from penstock.agents.redact._detect import Detect, Entity
 from penstock.agents.redact._recognizer import NAMED, RECOGNIZERS, Recognizer, load
-from penstock.agents.redact.detect import Detect, Entity
 from penstock.agents.redact.redact import DEFAULT_POLICY, Config, detector
 from penstock.agents.redact.strategies import mask
 from penstock.model.record import Data
@@ -82,8 +82,9 @@ def _matches(rows: Sequence[Data], detect: Detect, known: dict[str, Recognizer])
     matches: dict[tuple[str, str], _Match] = defaultdict(_Match)
     for start in range(0, len(rows), _FRAME):
         for number, entities in enumerate(detect(rows[start : start + _FRAME]), start):
+            personal = {entity.field: entity.category for entity in entities if entity.in_name}
             for entity in entities:
-                name = _field(entity)
+                name = _field(rows[number], entity.field, personal)
                 match = matches[name, entity.category]
                 match.count += 1
                 match.rows.add(number)
@@ -94,22 +95,41 @@ def _matches(rows: Sequence[Data], detect: Detect, known: dict[str, Recognizer])
     return matches
 
 
-def _field(entity: Entity) -> str:
-    """The path without indexes, and without a name that is personal itself."""
-    parts = [part for part in entity.field.split(".") if not part.isdigit()]
-    return ".".join(parts) if not entity.in_name else ".".join([*parts[:-1], f"[{entity.category}]"])
+def _field(row: Data, path: str, personal: dict[str, str]) -> str:
+    """The path without indexes, and with its category for a name that is personal itself."""
+    parts, where = [], ""
+    for key in _keys(row, path):
+        where = f"{where}.{key}" if where else str(key)
+        if isinstance(key, str):
+            parts.append(f"[{personal[where]}]" if where in personal else key)
+    return ".".join(parts)
 
 
-def _value(row: Any, path: str) -> Any:
-    """The value at a dotted path; names may hold dots themselves."""
+def _value(row: Data, path: str) -> Any:
+    """The value at a dotted path."""
+    value: Any = row
+    for key in _keys(row, path):
+        value = value[key]
+    return value
+
+
+def _keys(value: Any, path: str) -> list[str | int]:
+    """The names and indexes that a dotted path is made of; names may hold dots themselves."""
+    return next(_ways(value, path))
+
+
+def _ways(value: Any, path: str) -> Iterator[list[str | int]]:
+    """Every way to read a path."""
     if not path:
-        return row
-    if isinstance(row, list):
+        yield []
+    elif isinstance(value, list):
         index, _, rest = path.partition(".")
-        return _value(row[int(index)], rest)
-    for name in sorted((name for name in row if path == name or path.startswith(f"{name}.")), key=len, reverse=True):
-        return _value(row[name], path[len(name) + 1 :])
-    return ""
+        if index.isdigit() and int(index) < len(value):
+            yield from ([int(index), *way] for way in _ways(value[int(index)], rest))
+    elif isinstance(value, dict):
+        for name in value:
+            if path == name or path.startswith(f"{name}."):
+                yield from ([name, *way] for way in _ways(value[name], path[len(name) + 1 :]))
 
 
 def _masked(text: str, entity: Entity, recognizer: Recognizer) -> str:
