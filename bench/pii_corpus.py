@@ -362,7 +362,7 @@ def pan(draw: random.Random, language: str) -> str:
 
 
 def bic(draw: random.Random, language: str) -> str:
-    return _shaped(draw, f"@@@@{draw.choice(('DE', 'FR', 'GB', 'ES', 'US'))}%%") + draw.choice(("", "XXX"))
+    return _shaped(draw, f"@@@@{draw.choice(('DE', 'FR', 'GB', 'ES', 'US'))}%%") + draw.choice(("", "500"))
 
 
 def token(draw: random.Random, language: str) -> str:

@@ -79,6 +79,8 @@ def _in_texts(engine: Engine, texts: Sequence[str]) -> dict[int, Confidences]:
         sure: Confidences = {}
         text = texts[at]
         for pattern in patterns:
+            if pattern == engine.odd:
+                continue
             one, number = engine.patterns[pattern]
             recognizer = engine.recognizers[one]
             for first, last in recognizer.spans(number, text):
@@ -97,13 +99,14 @@ def _look_behind(
     seen = [(at, view) for at, text in enumerate(texts) if text and (view := make(text)) is not None]
     for at, spans in _in_texts(engine, [view.text for _, view in seen]).items():
         number, view = seen[at]
-        known = sure.setdefault(number, {})
+        known = sure.get(number, {})
+        fresh: Confidences = {}
         for (first, last, one), confidence in spans.items():
             begin, end = view.place(first, last)
-            if not any(begin < b and a < end for a, b, _ in known):
-                known[begin, end, one] = confidence * _DISGUISED
-        if not known:
-            del sure[number]
+            if not any(begin < b and a < end and end - begin <= b - a for a, b, _ in known):
+                fresh[begin, end, one] = max(confidence * _DISGUISED, fresh.get((begin, end, one), 0.0))
+        if fresh:
+            sure[number] = known | fresh
 
 
 def _entities(engine: Engine, leaves: AnyLeaves, first: int, last: int, sure: dict[int, Confidences]) -> list[Entity]:

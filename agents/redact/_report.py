@@ -90,8 +90,9 @@ def _matches(rows: Sequence[Data], detect: Detect, known: dict[str, Recognizer])
                 match.rows.add(number)
                 match.named |= known[entity.category].names_field(name.rpartition(".")[2])
                 match.confidence = max(match.confidence, entity.confidence)
-                if not match.sample and not entity.in_name:
-                    match.sample = _masked(str(_value(rows[number], entity.field)), entity, known[entity.category])
+                value = None if match.sample or entity.in_name else _value(rows[number], entity.field)
+                if isinstance(value, str | int | float):
+                    match.sample = _masked(str(value), entity, known[entity.category])
     return matches
 
 

@@ -24,6 +24,23 @@ Span: TypeAlias = tuple[int, int, int]
 """First character, the one behind the last, number of the recognizer."""
 
 
+class Seen(tuple[int, int, int]):
+    """A span that was found in another spelling of its text.
+
+    Attributes
+    ----------
+    said : str
+        What it says in that spelling.
+    """
+
+    said: str
+
+    def __new__(cls, span: Span, said: str) -> "Seen":
+        seen = super().__new__(cls, span)
+        seen.said = said
+        return seen
+
+
 def in_order(categories: Iterable[str]) -> list[str]:
     """Categories, the one that wins first."""
     rank = {category: number for number, category in enumerate(PRECEDENCE)}
@@ -60,5 +77,5 @@ def _left(span: Span, settled: list[Span]) -> list[Span]:
         first = end
         at += 1
     if first < last:
-        pieces.append((first, last, one))
+        pieces.append(span if first == span[0] and last == span[1] else (first, last, one))
     return pieces

@@ -64,11 +64,15 @@ def plain(text: str) -> str:
 
 
 def stars(text: str, keep: int = 0) -> str:
-    """`text` with a star for each ASCII letter and digit but the last `keep` of them.
+    """`text` with a star for each letter and digit but the last `keep` of them.
 
     >>> stars("4111 1111 1111 1111", keep=4)
     '**** **** **** 1111'
     """
+    if not text.isascii():
+        places = [at for at, character in enumerate(text) if character.isalnum()]
+        hidden = frozenset(places[:-keep] if keep else places)
+        return "".join("*" if at in hidden else character for at, character in enumerate(text))
     ends = [match.start() for match in _WORD.finditer(text)] if keep and not text[-keep:].isalnum() else None
     cut = len(text) - keep if ends is None else ends[-keep] if len(ends) >= keep else 0
     return text[:cut].translate(_STARS) + text[cut:]

@@ -35,6 +35,14 @@ class View(NamedTuple):
 
 Make = Callable[[str], View | None]
 
+CANDIDATE: Final = (
+    rb"%(?:40|2[8BDEbde]|3[0-9Aa])|[0-9]%20[0-9]|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad|"
+    rb"\xef\xbc[\x81-\xbf]|\xef\xbd[\x80-\x9e]|\xe3\x80\x80"
+)
+"""Finds, in UTF-8, whatever has a spelling that is always looked at."""
+
+# signs that separate the parts of what is looked for, and digits
+_TELLING: Final = re.compile("%(?:40|2[8BDEbde]|3[0-9Aa])|[0-9]%20[0-9]")
 _ESCAPES: Final = re.compile("(?:%[0-9A-Fa-f]{2})+")
 _INVISIBLE: Final = "\u00ad\u200b-\u200f\u2060\ufeff"
 _ODD: Final = re.compile(f"[{_INVISIBLE}]+|[\uff01-\uff5e]|\u3000")
@@ -79,7 +87,7 @@ def _plain(odd: str) -> str:
 
 def _unescaped(text: str) -> View | None:
     """Percent-encoding undone (RFC 3986, 2.1)."""
-    if "%" not in text or not _ESCAPES.search(text):
+    if "%" not in text or not _TELLING.search(text):
         return None
     return _replaced(text, ((m.start(), m.end(), unquote(m[0], errors="replace")) for m in _ESCAPES.finditer(text)))
 

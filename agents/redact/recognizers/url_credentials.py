@@ -20,6 +20,8 @@ EXACT: Final = (
 )
 FIELD_NAMES: Final = ()
 
+_NUMERIC: Final = re.compile(r"[0-9.]+|\[.*")
+
 
 def validate(text: str) -> bool:
     """Whether there is a password that is not hidden already."""
@@ -28,12 +30,13 @@ def validate(text: str) -> bool:
 
 
 def mask(text: str) -> str:
-    """The host is kept.
+    """The host is kept, where it is a name.
 
     >>> mask("bob:s3cret@db.example.com")
     '***:***@db.example.com'
     """
-    return f"***:***@{text.rpartition('@')[2]}"
+    host = text.rpartition("@")[2]
+    return f"***:***@{'***' if _NUMERIC.fullmatch(host) else host}"
 
 
 EXAMPLES: Final = {

@@ -163,6 +163,19 @@ def test_escapes_do_not_hide_anything(redact: Redact) -> None:
         assert pii(keep) and "2671" not in str(keep.data) and "john" not in str(keep.data), repr(text)
 
 
+def test_other_spellings_do_not_hide_anything(redact: Redact) -> None:
+    wide = "".join(chr(ord(digit) + 0xFEE0) for digit in "4111111111111111")
+    link = "https://x.org/?m=john%40example.com&n=1"
+    keep = redact({"a": f"card {wide}.", "b": wide, "u": link, "z": "jo\u200bhn@a.co"})
+    assert keep.data == {
+        "a": "card ************1111.",
+        "b": "************1111",
+        "u": "https://x.org/?m=j***@e***.com&n=1",
+        "z": "j***@a***.co",
+    }
+    assert redact({"u": "https://x.org/a%20b%2Fc", "w": "\uff14\uff11", "z": "a\u200bb"}) is KEEP
+
+
 def test_json_in_a_text(redact: Redact) -> None:
     keep = redact({"body": '{"email":"john@example.com","phone":"4155552671"}'})
     assert keep.data == {"body": '{"email":"j***@e***.com","phone":"********71"}'}
@@ -488,6 +501,7 @@ NOISE = [
     ",",
     "\u00a0",
 ]
+NOISE += ["%40", "%20", "%2B", "\u200b", "\uff14\uff11", "\uff20", "\u3000"]
 NOISE += ["call ", "ssn ", "2024-01-15", "10:30:00", "n", "00", "x@", "::", "\U0001f600", "系"]
 texts = st.lists(st.sampled_from(EXAMPLES) | st.sampled_from(NOISE) | st.text(max_size=3), max_size=5).map("".join)
 digits = st.text("0123456789 -.()+/", max_size=24)
