@@ -8,7 +8,7 @@ SEED ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types unit integration chaos bench docs lock clean profile
-.PHONY: bench-latency bench-growth bench-workers bench-start bench-hop bench-packing
+.PHONY: bench-latency bench-growth bench-workers bench-start bench-hop bench-packing bench-pii
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -76,6 +76,9 @@ bench-packing: ## what compression costs, in CPU time and bytes
 
 profile: setup ## where a worker's CPU time goes, as text in docs/profile.txt
 	$(BIN)/python bench/sampled.py --text docs/profile.txt
+
+bench-pii: setup ## what is found of personal data and how fast, beside Presidio
+	$(BIN)/python bench/pii.py
 
 docs: setup ## generate the reference pages from the code
 	$(BIN)/python -m penstock.cli.reference

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+import orjson
+
 from penstock.cli import _commands_page, _errors_page
 from penstock.cli._markdown import escape, first_line, options, rest, sentence, table
 from penstock.model.registry import Registry
@@ -158,17 +160,34 @@ def _shared(name: str) -> str:
 
 
 def _recognizers() -> Iterator[str]:
+    from penstock.agents.redact import redact
     from penstock.agents.redact._recognizer import RECOGNIZERS
     from penstock.agents.redact._strategy import STRATEGIES
     from penstock.agents.redact.redact import DEFAULT_POLICY
 
     modules = {name: RECOGNIZERS.load(name) for name in sorted(RECOGNIZERS.modules)}
+    quality = Path(redact.__file__).with_name("quality.json")
+    measured = orjson.loads(quality.read_bytes())
     yield "# Recognizers and strategies"
     yield "What the stage [`redact`](STAGES.md#redact) looks for, and what it puts in place of what it finds."
+    yield (
+        "Precision is the share of finds that were right, recall the share of places that were found, both on the"
+        " annotated texts of `bench/pii_corpus.py` (`make bench-pii` measures them anew, beside Presidio). The texts"
+        " are made by rules, in English, German, French and Spanish, and kinder than the world: read the figures as"
+        " what works, not as a promise. Categories without figures are not in those texts. On request means: only where"
+        " `categories` names it."
+    )
     yield table(
-        ("category", "severity", "by default", "looks for"),
+        ("category", "severity", "by default", "precision", "recall", "looks for"),
         [
-            (f"[`{name}`](#{name})", module.SEVERITY, f"`{DEFAULT_POLICY.get(name, 'mask')}`", escape(_about(module)))
+            (
+                f"[`{name}`](#{name})",
+                module.SEVERITY,
+                f"`{DEFAULT_POLICY.get(name, 'mask')}`"
+                + ("" if getattr(module, "BY_DEFAULT", True) else ", on request"),
+                *(f"{measured[name][figure]:.3f}" if name in measured else "" for figure in ("precision", "recall")),
+                escape(_about(module)),
+            )
             for name, module in modules.items()
         ],
     )

@@ -12,11 +12,11 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from penstock.agents.redact import _prefilter
+from penstock.agents.redact import _prefilter, _views
 from penstock.agents.redact._flat import FlatLeaves, Plan, plan
 from penstock.agents.redact._policy import KEEP, WHOLE_FIELD, Policy, Strategies
 from penstock.agents.redact._recognizer import Recognizer
-from penstock.agents.redact._spans import Span, settle
+from penstock.agents.redact._spans import Seen, Span, settle
 from penstock.agents.redact._strategy import Strategy
 from penstock.agents.redact._walk import Leaves, Renamed, Shape, walk
 from penstock.model.errors import ConfigurationError
@@ -62,11 +62,14 @@ class Engine:
         self.recognizers = recognizers
         self.policy = policy
         # (number of the recognizer, number of the pattern in it) of each exact pattern, as candidates are numbered
-        self._patterns = [(one, number) for one, item in enumerate(recognizers) for number in range(len(item.exact))]
+        self.patterns = [(one, number) for one, item in enumerate(recognizers) for number in range(len(item.exact))]
         self._categories = [item.category for item in recognizers]
         if any(len(item.candidates) != len(item.exact) for item in recognizers):
             raise ConfigurationError("redact: a recognizer has not one candidate for each exact pattern")
-        self._scan = _prefilter.prefilter(tuple(one for item in recognizers for one in item.candidates))
+        candidates = (*(one for item in recognizers for one in item.candidates), _views.CANDIDATE)
+        self._scan = _prefilter.prefilter(candidates)
+        self.odd = len(self.patterns)  # the number of the candidate for texts that have another spelling
+        self._views = _views.views(thorough=False, decode_base64=False)
         # names of fields are few and come again: they are remembered, personal ones aside
         self._names: dict[str, tuple[int, ...]] = {}
         self._shapes: dict[tuple[str, ...], Shape] = {}
@@ -103,7 +106,7 @@ class Engine:
         for leaves in values:
             firsts.append(len(texts))
             texts += leaves.texts
-        hits = self._hits(texts)
+        hits = self.hits(texts)
         found = [
             self._vouched(leaves, first, hits) if leaves.named else []
             for leaves, first in zip(values, firsts, strict=True)
@@ -117,7 +120,7 @@ class Engine:
 
     def in_text(self, text: str) -> list[Span]:
         """The spans to be hidden in a text that stands in no field, as the name of a field."""
-        return self._spans(text, range(len(self._patterns)))
+        return self._spans(text, range(self.odd + 1))
 
     def redact(self, leaves: AnyLeaves, found: Sequence[Find], counts: Counts, null: bool = True) -> bool:
         """Hide what was found, in a copy, and count it; whether anything changed.
@@ -145,7 +148,7 @@ class Engine:
             _rename(leaves, renamed)
         return changed
 
-    def _hits(self, texts: Sequence[str]) -> dict[int, list[int]]:
+    def hits(self, texts: Sequence[str]) -> dict[int, list[int]]:
         """Number of a text -> the patterns that may match there."""
         joined = f"\0{_BETWEEN.join(texts)}\0"
         if joined.count(_BETWEEN) != len(texts) + 1:
@@ -181,7 +184,9 @@ class Engine:
     def _owner(self, text: str, one: int, hits: Iterable[int]) -> int:
         """Whose a whole text is that recognizer `one` takes: its own, unless one of higher precedence takes it too."""
         for hit in sorted(hits):
-            other, pattern = self._patterns[hit]
+            if hit == self.odd:
+                break
+            other, pattern = self.patterns[hit]
             if other < one and self.recognizers[other].takes(pattern, text):
                 return other
         return one
@@ -189,14 +194,36 @@ class Engine:
     def _spans(self, text: str, patterns: Iterable[int]) -> list[Span]:
         """The spans that these patterns find in a text."""
         spans: list[Span] = []
+        odd = False
         for pattern in patterns:
-            one, number = self._patterns[pattern]
+            if pattern == self.odd:
+                odd = True
+                continue
+            one, number = self.patterns[pattern]
             for first, last in self.recognizers[one].spans(number, text):
                 spans.append((first, last, one))
+        if odd:
+            self._look_behind(text, spans)
         if len(spans) > 1:
             spans.sort()
             return settle(spans)
         return spans
+
+    def _look_behind(self, text: str, spans: list[Span]) -> None:
+        """Add what stands in other spellings of a text, where no longer match is found in it as it is."""
+        for make in self._views:
+            view = make(text)
+            if view is None:
+                continue
+            known = list(spans)
+            for pattern in self.hits([view.text]).get(0, ()):
+                if pattern == self.odd:
+                    continue
+                one, number = self.patterns[pattern]
+                for first, last in self.recognizers[one].spans(number, view.text):
+                    begin, end = view.place(first, last)
+                    if not any(begin < b and a < end and end - begin <= b - a for a, b, _ in known):
+                        spans.append(Seen((begin, end, one), view.text[first:last]))
 
     def _learn(self, keys: tuple[str, ...]) -> Shape:
         """See `_walk.Learn`."""
@@ -235,13 +262,14 @@ class Engine:
 
     def _replaced(self, text: str, spans: list[Span], strategies: Strategies, where: str, counts: Counts) -> str:
         """`text`, which stands at `where`, with its spans replaced."""
-        first, last, one = spans[0]
+        first, last, one = span = spans[0]
         if last - first == len(text):
-            return self._stand_in(text, one, strategies, where, counts)
+            return self._stand_in(_said(span, text), one, strategies, where, counts)
         pieces: list[str] = []
         behind = 0
-        for first, last, one in spans:
-            new = self._stand_in(text[first:last], one, strategies, where, counts)
+        for span in spans:
+            first, last, one = span
+            new = self._stand_in(_said(span, text), one, strategies, where, counts)
             pieces += (text[behind:first], new)
             behind = last
         pieces.append(text[behind:])
@@ -257,6 +285,11 @@ class Engine:
             key = where, category, strategy.name
             counts[key] = counts.get(key, 0) + 1
         return new
+
+
+def _said(span: Span, text: str) -> str:
+    """The match that a span of `text` is."""
+    return span.said if type(span) is Seen else text[span[0] : span[1]]
 
 
 def _remember(known: dict[Any, Any], new: dict[Any, Any]) -> None:

@@ -16,9 +16,23 @@ A recognizer is a file ``recognizers/<category>.py`` (or an entry point in the g
 `EXAMPLES`     texts that hold one match, and texts that hold none
 =============  ====================================================================================================
 
-and, where it makes sense, `SHORTENS` (a match may be one without its last groups), `canonical` (one text for all ways
-to write a value), `mask`, `generalise`, and `LOCALISED` (then `validate` and `canonical` take a second argument, the
-regions).
+and, where it makes sense,
+
+==============  ===================================================================================================
+`CONFIDENCE`    for each pattern how sure a match is, 0 to 1 (0.9 where absent)
+`TOLD`          numbers of patterns that need a word near by (see `_context`); what they match goes to `plausible`
+                instead, where there is one: the word has said what it is
+`AGAINST`       numbers of patterns whose matches are less sure behind words such as ``order no.``
+`SPECIAL`       True: of the special categories of the GDPR, article 9
+`SHORTENS`      a match may be one without its last groups
+`BY_DEFAULT`    False: looked for where it is asked for by name only, because it takes too much that is nobody's or
+                is personal in company only
+`canonical`     one text for all ways to write a value
+`mask`, `generalise`
+`LOCALISED`     `validate` and `canonical` take a second argument, the regions
+==============  ===================================================================================================
+
+A recognizer without patterns goes by names of fields alone; its `EXAMPLES` are values of such fields.
 """
 
 import re
@@ -28,9 +42,18 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
+from penstock.agents.redact import _context
 from penstock.model.registry import Registry
 
 RECOGNIZERS: Final = Registry("penstock.agents.redact.recognizers", "penstock.recognizers", "recognizer")
+
+SURE: Final = 0.9
+"""The confidence of a match whose recognizer says nothing of it."""
+NAMED: Final = 0.95
+"""The confidence of a value that its field's name vouches for."""
+LEAST: Final = 0.5
+"""What is less sure is no match, unless another limit is asked for."""
+_AGAINST: Final = 0.6
 
 _CAMEL: Final = re.compile("(?<=[a-z0-9])(?=[A-Z])")
 _NAME_END: Final = "(?:e?s)?[-_ .]?[0-9]{0,4}"
@@ -45,7 +68,13 @@ class Recognizer:
     candidates: tuple[bytes, ...] = ()
     exact: tuple[re.Pattern[str], ...] = ()
     validate: Callable[[str], bool] = bool
+    plausible: Callable[[str], bool] = bool
+    confidences: tuple[float, ...] = ()
+    told: frozenset[int] = frozenset()
+    against: frozenset[int] = frozenset()
+    least: float = LEAST
     shortens: bool = False
+    by_default: bool = True
     names: re.Pattern[str] | None = None
     value: re.Pattern[str] | None = None
     canonical: Callable[[str], str] = str
@@ -60,15 +89,18 @@ class Recognizer:
         one character later.
         """
         pattern = self.exact[number]
-        group = 1 if pattern.groups else 0
+        accept = self.judge(number)
+        unsure = number in self.against or self.confidences[number] < self.least
         end = len(text) if end is None else end
         found = []
         while match := pattern.search(text, start, end):
-            first, last = match.span(group)
-            piece = match[group]
-            if not self.validate(piece):
-                last = first + (self._shortened(piece) if self.shortens else 0)
-            if last > first:
+            first, last = match.span(match.lastindex or 0)
+            piece = text[first:last]
+            if not accept(piece):
+                last = first + (self._shortened(piece, accept) if self.shortens else 0)
+            if last > first and unsure and self.confidence(number, text, first) < self.least:
+                start = last
+            elif last > first:
                 found.append((first, last))
                 start = last
             else:
@@ -77,12 +109,20 @@ class Recognizer:
 
     def takes(self, number: int, text: str) -> bool:
         """Whether pattern `number` finds the category in `text` and takes the whole of it."""
-        pattern = self.exact[number]
-        match = pattern.match(text)
-        whole = match is not None and match.span(1 if pattern.groups else 0) == (0, len(text))
-        return whole and self.validate(text)
+        match = self.exact[number].match(text)
+        whole = match is not None and match.span(match.lastindex or 0) == (0, len(text))
+        return whole and self.judge(number)(text) and self.confidence(number, text, 0) >= self.least
 
-    def _shortened(self, piece: str) -> int:
+    def judge(self, number: int) -> Callable[[str], bool]:
+        """What decides on the matches of pattern `number`."""
+        return self.plausible if number in self.told else self.validate
+
+    def confidence(self, number: int, text: str, first: int) -> float:
+        """How sure a match of pattern `number` is that begins at `first`, 0 to 1."""
+        base = self.confidences[number]
+        return base * _AGAINST if number in self.against and _context.against(text, first) else base
+
+    def _shortened(self, piece: str, accept: Callable[[str], bool]) -> int:
         """How much of `piece` is left when it is accepted; 0 if it never is."""
         while piece:
             cut = len(piece)
@@ -91,7 +131,7 @@ class Recognizer:
             while cut and not piece[cut - 1].isalnum():
                 cut -= 1
             piece = piece[:cut]
-            if piece and self.validate(piece):
+            if piece and accept(piece):
                 break
         return len(piece)
 
@@ -104,8 +144,10 @@ class Recognizer:
         return self.value is not None and self.value.fullmatch(text) is not None
 
 
-def load(category: str, names: Sequence[str] | None, regions: tuple[str, ...]) -> Recognizer:
+def load(category: str, names: Sequence[str] | None, regions: tuple[str, ...], least: float = LEAST) -> Recognizer:
     """The recognizer of `category`, with other names of fields than its own unless `names` is None.
+
+    Matches that are less sure than `least` are none.
 
     Raises
     ------
@@ -121,6 +163,12 @@ def load(category: str, names: Sequence[str] | None, regions: tuple[str, ...]) -
         candidates=module.CANDIDATE,
         exact=module.EXACT,
         validate=_local(module, "validate", regions),
+        plausible=getattr(module, "plausible", None) or _local(module, "validate", regions),
+        confidences=getattr(module, "CONFIDENCE", (SURE,) * len(module.EXACT)),
+        told=frozenset(getattr(module, "TOLD", ())),
+        against=frozenset(getattr(module, "AGAINST", ())),
+        least=least,
+        by_default=getattr(module, "BY_DEFAULT", True),
         shortens=getattr(module, "SHORTENS", False),
         names=re.compile(f"(?ai)(?:\\A|[^a-z])(?:{'|'.join(patterns)}){_NAME_END}\\Z") if patterns else None,
         value=getattr(module, "FIELD_VALUE", None),

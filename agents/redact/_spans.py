@@ -1,8 +1,8 @@
 """Spans of one text, and how those that overlap are settled.
 
-Matches of one text that overlap: the longest has it, among equals the category that stands first in `PRECEDENCE`
-(then in the alphabet); what it leaves of another is hidden as a match of that other category, so that strategies also
-get parts of what a recognizer found.
+Matches of one text that overlap: the longest has it, among equals the category that stands first in `PRECEDENCE`,
+then in the alphabet, and those at the end that hardly anything but a word near by tells from others. What it leaves of
+another is hidden as a match of that other category, so that strategies also get parts of what a recognizer found.
 """
 
 from bisect import bisect_left, insort
@@ -10,16 +10,42 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final, TypeAlias
 
-PRECEDENCE: Final = ("iban", "credit_card", "email", "ssn", "ip", "phone")
+PRECEDENCE: Final = (
+    *("private_key", "jwt", "api_key", "url_credentials"),
+    *("iban", "credit_card", "crypto_address", "email", "ssn", "us_itin", "ip", "mac", "vin", "imei"),
+)
+_LAST: Final = (
+    *("passport", "driving_licence", "vat_id", "medical_record", "bank_account"),
+    *("phone", "postal_code", "age"),
+)
+
 
 Span: TypeAlias = tuple[int, int, int]
 """First character, the one behind the last, number of the recognizer."""
 
 
+class Seen(tuple[int, int, int]):
+    """A span that was found in another spelling of its text.
+
+    Attributes
+    ----------
+    said : str
+        What it says in that spelling.
+    """
+
+    said: str
+
+    def __new__(cls, span: Span, said: str) -> "Seen":
+        seen = super().__new__(cls, span)
+        seen.said = said
+        return seen
+
+
 def in_order(categories: Iterable[str]) -> list[str]:
     """Categories, the one that wins first."""
     rank = {category: number for number, category in enumerate(PRECEDENCE)}
-    return sorted(categories, key=lambda category: (rank.get(category, len(rank)), category))
+    rank |= {category: len(rank) + 1 + number for number, category in enumerate(_LAST)}
+    return sorted(categories, key=lambda category: (rank.get(category, len(PRECEDENCE)), category))
 
 
 def settle(spans: list[Span]) -> list[Span]:
@@ -51,5 +77,5 @@ def _left(span: Span, settled: list[Span]) -> list[Span]:
         first = end
         at += 1
     if first < last:
-        pieces.append((first, last, one))
+        pieces.append(span if first == span[0] and last == span[1] else (first, last, one))
     return pieces

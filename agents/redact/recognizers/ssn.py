@@ -1,8 +1,8 @@
 """ssn: social security numbers of the United States.
 
-In text they stand in three groups, with dashes or blanks, or as nine digits behind the words ``SSN`` or ``social
+In text they stand in three groups, with dashes or blanks, or in any way near the words ``SSN`` or ``social
 security``; in a field of such a name nine digits are enough. Numbers that were never given out (area 000, 666 and
-from 900, group 00, serial 0000; SSA, RM 10201.035) count only in such a field.
+from 900, group 00, serial 0000; SSA, RM 10201.035) count only near such words and in such a field.
 
 >>> validate("123-45-6789"), validate("666-45-6789")
 (True, False)
@@ -11,6 +11,7 @@ from 900, group 00, serial 0000; SSA, RM 10201.035) count only in such a field.
 import re
 from typing import Final
 
+from penstock.agents.redact._context import candidate, told
 from penstock.agents.redact._text import (
     BLANK_BYTES,
     BLANKS,
@@ -26,20 +27,22 @@ from penstock.agents.redact._text import (
 
 CATEGORY: Final = "ssn"
 SEVERITY: Final = "critical"
+CONFIDENCE: Final = (0.8, 0.75, 0.95)
+AGAINST: Final = (0, 1)
+TOLD: Final = (2,)
 
 _SHAPE: Final = "[0-9]{{2}}[{gap}][0-9]{{2}}[{gap}][0-9]{{4}}" + ENDS + "(?![{gap}][0-9])"
-_SAID: Final = r"(?<![A-Za-z])(?i:ssns?|social[ _\-]?sec(?:urity)?)(?![A-Za-z])"
-_BETWEEN: Final = r"[^0-9\x00-\x08\x0b\x0c\x0e-\x1f]{0,20}"
+_WORDS: Final = "ssn|social[ _-]?sec(?:urity)?|soc\\.? ?sec|ss ?#|(?:my|his|her|their|your) social"
 
 CANDIDATE: Final = (
     LEFT + b"[0-9]{3}" + DASH_BYTES + b"[0-9]{2}" + DASH_BYTES + b"[0-9]{4}" + RIGHT,
     LEFT + b"[0-9]{3}" + BLANK_BYTES + b"[0-9]{2}" + BLANK_BYTES + b"[0-9]{4}" + RIGHT,
-    rb"(?i:ssn|social[ _\-]?sec)[^0-9\0]*[0-9]{9}",
+    candidate(_WORDS),
 )
 EXACT: Final = (
     re.compile(begins("[0-9]", f"[0-9][{DASHES}]") + _SHAPE.format(gap=DASHES)),
     re.compile(begins("[0-9]", f"[0-9][{BLANKS}]") + _SHAPE.format(gap=BLANKS)),
-    re.compile(_SAID + _BETWEEN + r"(?<![0-9A-Za-z_])([0-9]{9})" + ENDS),
+    told(_WORDS, r"[0-9]{3}[ .\-]?[0-9]{2}[ .\-]?[0-9]{4}"),
 )
 FIELD_NAMES: Final = (
     "ssn",
@@ -62,6 +65,11 @@ def validate(text: str) -> bool:
     return area not in ("000", "666") and area < "900" and group != "00" and serial != "0000" and len(number) == 9
 
 
+def plausible(text: str) -> bool:
+    """Whether `text` is more than one digit nine times."""
+    return len(set(digits(text))) > 1
+
+
 def canonical(text: str) -> str:
     """Nine digits."""
     return digits(text).zfill(9)
@@ -80,6 +88,8 @@ EXAMPLES: Final = {
         "SSN: 123456789",
         "social security number 123456789",
         "899-99-9999",
+        "SSN 987.65.4320",
+        "123456789 is my social security number",
     ),
     "negative": (
         "000-12-3456",
@@ -93,5 +103,6 @@ EXAMPLES: Final = {
         "12-123-45-6789",
         "123-45 6789",
         "a123-45-6789",
+        "part no. 123-45-6789",
     ),
 }

@@ -1,7 +1,7 @@
 """The slow, obvious redaction: every recognizer's patterns on every text, one at a time, with no scan before.
 
 What `penstock.agents.redact` does must equal this. It shares with it only what recognizers say (`EXACT`, `validate`,
-names and form of fields) and the order of precedence.
+names and form of fields), the other spellings of a text, and the order of precedence.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from penstock.agents.redact import _recognizer, _spans
+from penstock.agents.redact import _recognizer, _spans, _views
 
 REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL")
 Span = tuple[int, int, str]
@@ -21,9 +21,16 @@ def recognizers() -> list[_recognizer.Recognizer]:
 
 def spans(text: str, name: str | None, known: list[_recognizer.Recognizer]) -> list[Span]:
     """What is to be hidden in `text`, which stands in a field called `name` (None: in none)."""
-    found: list[tuple[int, int, int]] = []
+    found: list[tuple[int, int, int]] = _matched(text, known)
+    for make in _views.views(thorough=False, decode_base64=False):
+        view = make(text)
+        places = [(*view.place(first, last), rank) for first, last, rank in _matched(view.text, known)] if view else []
+        found = found + [
+            one
+            for one in places
+            if not any(one[0] < b and a < one[1] and one[1] - one[0] <= b - a for a, b, _ in found)
+        ]
     for rank, recognizer in enumerate(known):
-        found += [(first, last, rank) for first, last in _matches(text, recognizer)]
         if name is not None and recognizer.names_field(name) and recognizer.is_value(text):
             found.append((0, len(text), rank))
     found.sort(key=lambda span: (span[0] - span[1], span[2], span[0]))
@@ -37,6 +44,10 @@ def spans(text: str, name: str | None, known: list[_recognizer.Recognizer]) -> l
             last = next((end for end in range(at, len(text)) if owner[end] != span), len(text))
             pieces.append((at, last, known[span[2]].category))
     return pieces
+
+
+def _matched(text: str, known: list[_recognizer.Recognizer]) -> list[tuple[int, int, int]]:
+    return [(first, last, rank) for rank, recognizer in enumerate(known) for first, last in _matches(text, recognizer)]
 
 
 def redact(value: Any, known: list[_recognizer.Recognizer], name: str | None = None) -> Any:
@@ -90,13 +101,13 @@ def _text(value: Any) -> str | None:
 
 
 def _matches(text: str, recognizer: _recognizer.Recognizer) -> Iterator[tuple[int, int]]:
-    for pattern in recognizer.exact:
+    for number, pattern in enumerate(recognizer.exact):
         start = 0
         while match := pattern.search(text, start):
-            first, last = match.span(1 if pattern.groups else 0)
-            while last > first and not recognizer.validate(text[first:last]):
+            first, last = match.span(match.lastindex or 0)
+            while last > first and not recognizer.judge(number)(text[first:last]):
                 last = _shorter(text, first, last) if recognizer.shortens else first
-            if last > first:
+            if last > first and recognizer.confidence(number, text, first) >= recognizer.least:
                 yield first, last
             start = last if last > first else match.start() + 1
 

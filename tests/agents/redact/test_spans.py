@@ -42,4 +42,4 @@ def test_a_chain_of_overlaps_takes_time_in_proportion() -> None:
 
 
 def test_categories_stand_in_order_of_precedence() -> None:
-    assert in_order(["zeta", "phone", "alpha", "iban"]) == ["iban", "phone", "alpha", "zeta"]
+    assert in_order(["zeta", "phone", "alpha", "iban"]) == ["iban", "alpha", "zeta", "phone"]

@@ -1,0 +1,200 @@
+"""pii: see what is personal in text and tables; nothing is changed and nothing leaves this machine."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from penstock.cli._shared import FAILED, JsonFlag, group, print_json, print_table, say
+from penstock.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from penstock.agents.redact._detect import Detect
+    from penstock.agents.redact.redact import Config
+
+app = group(help="See what is personal in text and tables; nothing is changed.")
+
+_FRAME = 500
+
+Categories = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,NAME",
+        help="Look for these only; `all` for every one. [default: as the stage redact]",
+    ),
+]
+MinConfidence = Annotated[float, typer.Option(min=0, max=1, help="Leave out what is less sure.")]
+Thorough = Annotated[
+    bool,
+    typer.Option("--thorough", help="Also look behind disguises: `at` and `dot`, spaced digits, lookalike letters."),
+]
+DecodeBase64 = Annotated[bool, typer.Option("--decode-base64", help="Also look into what is written in base64.")]
+
+
+@app.command()
+def detect(
+    thorough: Thorough = False,
+    decode_base64: DecodeBase64 = False,
+    categories: Categories = None,
+    min_confidence: MinConfidence = 0.5,
+) -> None:
+    """Find what is personal in the JSON lines on standard input; print one line of JSON for each, in order.
+
+    A line is an object such as {"text": …}; every text and number in it is looked at. Printed is {"entities":
+    [{"category", "start", "end", "confidence", "field"}]}: places are characters of the field's text, the field is a
+    dotted path, and no value is repeated. A line that is no object has no entities, is told on standard error with its
+    number, and the exit status is 1.
+
+    \b
+    penstock pii detect < lines.jsonl
+    penstock pii detect --categories email,phone --min-confidence 0.8 < lines.jsonl
+    """
+    find = _detector(_config(categories, min_confidence), thorough=thorough, decode_base64=decode_base64)
+    if _detect(find, sys.stdin.buffer, sys.stdout.buffer):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def scan(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header, or JSON lines.", show_default=False)],
+    categories: Categories = None,
+    min_confidence: MinConfidence = 0.5,
+    sample: Annotated[int, typer.Option(min=1, help="Rows to look at, from the first on.")] = 10_000,
+    as_json: JsonFlag = False,
+) -> None:
+    """Report what is personal in a file: by field the category, how bad, how sure, and what to do about it.
+
+    Values are shown masked. Whether a data protection impact assessment (GDPR, article 35) is needed is said with the
+    rule that asks for it. All categories are looked for.
+
+    \b
+    penstock pii scan customers.csv
+    penstock pii scan events.jsonl --json
+    """
+    from penstock.agents.redact._report import scan as report
+
+    rows, total = _rows(file, sample)
+    found = report(rows, config=_config(categories or "all", min_confidence), total_rows=total)
+    if as_json:
+        print_json(found)
+        return
+    columns = ("field", "category", "severity", "matches", "confidence", "sample", "do")
+    print_table(
+        columns,
+        [
+            (
+                item["field_name"],
+                item["category"],
+                item["severity"],
+                f"{item['match_count']:,}",
+                f"{item['confidence']:.2f}",
+                item["sample_value"],
+                item["recommended_strategy"],
+            )
+            for item in found["pii_matches"]
+        ],
+    )
+    print(f"{found['summary']}, in {len(rows):,} of {total:,} rows")
+    for reason in found["dpia_reasons"]:
+        print(f"impact assessment needed: {reason['reason']}")
+
+
+def _rows(file: Path, sample: int) -> tuple[list[dict[str, Any]], int]:
+    """The first rows of a file, and how many it has.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be read, or a line is no JSON object.
+    """
+    import csv
+    from itertools import islice
+
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            if file.suffix.lower() in (".csv", ".tsv"):
+                table = csv.DictReader(stream, delimiter="\t" if file.suffix.lower() == ".tsv" else ",")
+                rows = [dict(row) for row in islice(table, sample)]
+                return rows, len(rows) + sum(1 for _ in table)
+            rows = []
+            total = 0
+            for number, line in enumerate(stream, 1):
+                if not line.strip():
+                    continue
+                total += 1
+                if total <= sample:
+                    row = _record(line.encode())
+                    if row is None:
+                        raise ConfigurationError(f"{file}, line {number}: no JSON object")
+                    rows.append(row)
+            return rows, total
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"{file} cannot be read: {type(error).__name__}") from None
+
+
+def _config(categories: str | None, min_confidence: float) -> "Config":
+    from penstock.agents.redact._recognizer import RECOGNIZERS
+    from penstock.agents.redact.redact import Config
+
+    asked: tuple[str, ...] | None = None
+    if categories is not None:
+        asked = tuple(name.strip() for name in categories.split(",") if name.strip())
+        asked = tuple(RECOGNIZERS.modules) if asked == ("all",) else asked
+    return Config(categories=asked, min_confidence=min_confidence)
+
+
+def _detector(config: "Config", **options: bool) -> "Detect":
+    from penstock.agents.redact.redact import detector
+
+    return detector(config, **options)
+
+
+def _detect(find: "Detect", source: BinaryIO, out: BinaryIO) -> int:
+    """Detect in each line of a stream; the number of lines that are no objects."""
+    import orjson
+
+    from penstock.cli import _lines
+
+    bad = number = 0
+    for lines in _lines.batches(source):
+        for start in range(0, len(lines), _FRAME):
+            records: list[dict[str, Any]] = []
+            for line in lines[start : start + _FRAME]:
+                number += 1
+                record = _record(line)
+                if record is None:
+                    bad += 1
+                    say(f"line {number} is no JSON object")
+                records.append(record or {})
+            printed = [
+                orjson.dumps(
+                    {
+                        "entities": [
+                            {
+                                "category": item.category,
+                                "start": item.start,
+                                "end": item.end,
+                                "confidence": item.confidence,
+                                "field": item.field,
+                                **({"in_name": True} if item.in_name else {}),
+                            }
+                            for item in entities
+                        ]
+                    }
+                )
+                for entities in find(records)
+            ]
+            out.write(b"\n".join(printed) + b"\n")
+        out.flush()
+    return bad
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    import orjson
+
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return record if isinstance(record, dict) else None
