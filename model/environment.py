@@ -55,6 +55,11 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
             "The license registry that the stage `license` asks; with `registry: auto` it is asked where this is set.",
             "`http://localhost:4030`, with `registry: required`",
         ),
+        "LICENSE_REGISTRY_PUBLIC_KEY": Variable(
+            "Ed25519 public key, PEM or base64: answers of the license registry count only where it signed them.",
+            "answers are not verified",
+        ),
+        "LICENSE_REGISTRY_PUBLIC_KEY_FILE": Variable("A file that holds that key instead."),
         "AUTHORITY_ID": Variable("Who asks the license registry: the header `X-Authority-ID`.", "`etl-assistant`"),
         "PENSTOCK_API_TOKEN": Variable(
             "Bearer token, of clients and of the reference services alike. A service without one lets everybody in.",

@@ -3,7 +3,7 @@
 ==========================================  ============================================================
 answer                                      what `ServiceClient.request` does
 ==========================================  ============================================================
-2xx                                         returns it
+2xx, 304 where a condition was sent         returns it
 401, 403, 408, 429, 3xx, 5xx, none at all   tries again, then raises `ServiceUnreachableError`
 any other 4xx                               raises `RejectedError` at once
 ==========================================  ============================================================
@@ -205,7 +205,7 @@ class ServiceClient:
         json: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Send a request until it is answered with 2xx.
+        """Send a request until it is answered with 2xx, or with 304 where `headers` hold ``If-None-Match``.
 
         Raises
         ------
@@ -251,7 +251,7 @@ class ServiceClient:
             raise
         else:
             status = answer.status_code
-            if answer.is_success:
+            if answer.is_success or (status == 304 and "If-None-Match" in (body.get("headers") or {})):
                 self.breaker.succeed()
                 return answer
             if answer.is_client_error and status not in _WAIT:

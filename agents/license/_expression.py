@@ -1,26 +1,38 @@
 """SPDX license expressions: ``MIT``, ``CC-BY-4.0 OR ODbL-1.0``, ``(A AND B) OR C``, ``GPL-2.0-only WITH …``.
 
-Syntax after annex D of the SPDX specification 2.3, with two liberties: operators may stand in any case, and an id may
-hold an underscore. ``WITH`` only ever permits more, so that what it names plays no part in a decision; neither does
-the plus of ``Apache-2.0+`` (or a later version), as the version named is one of those that may be chosen.
+Read by the library license-expression with the SPDX list that it ships (annex D of the SPDX specification 2.3):
+operators and ids stand in any case, an id that the list has replaced becomes its successor (``GPL-2.0+`` is
+``GPL-2.0-or-later``), and an id that is not on the list stays as it is, as vendors' own must. ``WITH`` only ever
+permits more, so that what it names plays no part in a decision; neither does the plus of ``CC0-1.0+`` (or a later
+version), as the version named is one of those that may be chosen.
 
 >>> str(parse("mit or (cc-by-4.0 and odbl-1.0)"))
 'MIT OR (CC-BY-4.0 AND ODbL-1.0)'
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from functools import cache
+from typing import Any, Final, Literal
 
-from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from license_expression import (
+    ExpressionError,
+    LicenseSymbol,
+    LicenseWithExceptionSymbol,
+    Licensing,
+    ParseError,
+    get_spdx_licensing,
+)
 
 LONGEST: Final = 256
 """Characters of an expression."""
 
-_TOKEN: Final = re.compile(r"\s*([()]|[A-Za-z0-9.+_:-]+)")
+UNSTATED: Final = "NOASSERTION"
+"""What SPDX calls a license that nobody named."""
+
 _ID: Final = re.compile(r"[A-Za-z0-9._:-]+\+?")
-_OPERATORS: Final = frozenset(("AND", "OR", "WITH"))
+_NOWHERE: Final = re.compile(r"\(\s*\)|[^\s(A-Za-z0-9._:+)-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +77,18 @@ def parse(text: str) -> Expression:
     ValueError
         It is none; the message does not quote it.
     """
-    tokens = list(_tokens(text))
-    if not tokens:
-        raise ValueError("a license expression is empty")
-    expression = _any(tokens)
-    if tokens:
-        raise ValueError("a license expression ends early")
-    return expression
+    text = text.strip()
+    if len(text) > LONGEST:
+        raise ValueError("a license expression is too long")
+    if not text or _NOWHERE.search(text):
+        raise ValueError("a license expression is empty, or holds a character that no license id has")
+    try:
+        tree = _licensing().parse(text)
+    except (ExpressionError, ParseError, AssertionError):  # the last one is how the library trips over some "(A B"
+        tree = None
+    if tree is None:
+        raise ValueError("this is no license expression")
+    return _expression(tree)
 
 
 def ids(expression: Expression) -> Iterator[str]:
@@ -83,61 +100,59 @@ def ids(expression: Expression) -> Iterator[str]:
             yield from ids(part)
 
 
-def canonical(id: str) -> str:
-    """The id in the casing of the SPDX list; as it is where it is not on it."""
-    try:
-        return str(canonicalize_license_expression(id))
-    except InvalidLicenseExpression:
-        return id
+def known(id: str) -> bool:
+    """Whether the id is on the SPDX list, or is one's own in the way that SPDX has it (``LicenseRef-…``)."""
+    return id.startswith(("LicenseRef-", "DocumentRef-")) or id in _licensing().known_symbols
 
 
-def _tokens(text: str) -> Iterator[str]:
-    text = text.strip()
-    if len(text) > LONGEST:
-        raise ValueError("a license expression is too long")
-    position = 0
-    while position < len(text):
-        found = _TOKEN.match(text, position)
-        if found is None:
-            raise ValueError("a license expression holds a character that no license id has")
-        position = found.end()
-        upper = found[1].upper()
-        yield upper if upper in _OPERATORS else found[1]
+def all_of(expressions: Iterable[Expression]) -> Expression:
+    """All of the expressions at once, each part once, in one order whoever comes first.
+
+    >>> str(all_of([parse("MIT"), parse("ISC AND MIT"), parse("MIT OR 0BSD")]))
+    '(0BSD OR MIT) AND ISC AND MIT'
+    """
+    return _joined("AND", expressions)
 
 
-def _any(tokens: list[str]) -> Expression:
-    # AND binds closer than OR
-    parts = [_all(tokens)]
-    while tokens and tokens[0] == "OR":
-        del tokens[0]
-        parts.append(_all(tokens))
-    return parts[0] if len(parts) == 1 else Compound("OR", tuple(parts))
+def normal(expression: Expression) -> Expression:
+    """The same expression with parts of one operator in one list, each once and sorted."""
+    return expression if isinstance(expression, License) else _joined(expression.operator, expression.parts)
 
 
-def _all(tokens: list[str]) -> Expression:
-    parts = [_one(tokens)]
-    while tokens and tokens[0] == "AND":
-        del tokens[0]
-        parts.append(_one(tokens))
-    return parts[0] if len(parts) == 1 else Compound("AND", tuple(parts))
+def _joined(operator: Literal["AND", "OR"], expressions: Iterable[Expression]) -> Expression:
+    parts: set[Expression] = set()
+    for each in map(normal, expressions):
+        parts.update(each.parts if isinstance(each, Compound) and each.operator == operator else [each])
+    found = tuple(sorted(parts, key=str))
+    return found[0] if len(found) == 1 else Compound(operator, found)
 
 
-def _one(tokens: list[str]) -> Expression:
-    if tokens and tokens[0] == "(":
-        del tokens[0]
-        inner = _any(tokens)
-        if not tokens or tokens.pop(0) != ")":
-            raise ValueError("a license expression lacks a closing parenthesis")
-        return inner
-    written = canonical(_name(tokens))
-    exception = ""
-    if tokens and tokens[0] == "WITH":
-        del tokens[0]
-        exception = f" WITH {_name(tokens)}"
-    return License(written.removesuffix("+"), written + exception)
+@cache
+def _licensing() -> Licensing:
+    return get_spdx_licensing()
 
 
-def _name(tokens: list[str]) -> str:
-    if not tokens or tokens[0] in _OPERATORS or not _ID.fullmatch(tokens[0]):
-        raise ValueError("a license expression lacks a license id")
-    return tokens.pop(0)
+def _expression(tree: Any) -> Expression:
+    if isinstance(tree, LicenseWithExceptionSymbol):
+        license = _license(tree.license_symbol)
+        return License(license.id, f"{license.written} WITH {_name(tree.exception_symbol)}")
+    if isinstance(tree, LicenseSymbol):
+        return _license(tree)
+    operator: Literal["AND", "OR"] = tree.operator.strip()
+    return Compound(operator, tuple(_expression(part) for part in tree.args))
+
+
+def _license(symbol: LicenseSymbol) -> License:
+    name = _name(symbol)
+    id = name.removesuffix("+")
+    if id != name:
+        listed = _licensing().parse(id)
+        id = listed.key if isinstance(listed, LicenseSymbol) else id
+    return License(id, id + "+" * (id.lower() != name.lower()))
+
+
+def _name(symbol: LicenseSymbol) -> str:
+    name: str = symbol.key
+    if not _ID.fullmatch(name):
+        raise ValueError("a license expression lacks an operator between two ids")
+    return name

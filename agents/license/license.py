@@ -1,8 +1,9 @@
 """license: whether a record may go on under its license, and what is owed for it.
 
 A record's license is an SPDX expression: the named field, else what its source said (header ``penstock-license``),
-else the file's. Of each license in it the first of these decides: the file's `deny`, `quarantine`, `allow`, the
-registry, `unknown`. Of ``A OR B`` the better one counts, of ``A AND B`` the worse.
+else the file's. Of each license in it the first of these decides: the file's `deny`, `quarantine`, `terms`, `allow`,
+the registry, `unknown`. Of ``A OR B`` the better one counts, of ``A AND B`` the worse. `operation`, `region` and
+`purpose` say what the data is used for; `terms` and the registry say what a license allows (docs/LICENSES.md).
 
 >>> run("license", {"license": "cc-by-4.0 or mit"}, field="license", allow=["CC-BY-4.0"], deny=["MIT"])
 {'license': {'id': 'CC-BY-4.0 OR MIT', 'decision': 'allow', 'duties': ['attribution']}}
@@ -10,39 +11,49 @@ registry, `unknown`. Of ``A OR B`` the better one counts, of ``A AND B`` the wor
 Deny(code='license_denied')
 >>> run("license", {"text": "whose?"})
 Quarantine(code='license_missing')
+>>> vendor = {"LicenseRef-Vendor": {"allow": ["enrich"], "regions": ["EU"], "valid_until": "2099-12-31"}}
+>>> run("license", {"license": "LicenseRef-Vendor"}, field="license", terms=vendor, operation="enrich", region="DE")
+... # doctest: +NORMALIZE_WHITESPACE
+{'license': {'id': 'LicenseRef-Vendor', 'decision': 'allow', 'duties': [], 'regions': ['EU'],
+             'valid_until': '2099-12-31'}}
+>>> run("license", {"license": "LicenseRef-Vendor"}, field="license", terms=vendor, operation="enrich", region="US")
+Deny(code='license_denied')
+
+The note carries along what is owed and what limits the use, where there is such a thing: ``attribution`` (texts to
+show), ``share_alike`` (licenses that whatever is made of the data must go on under), ``regions``, ``purposes``,
+``valid_until``. A record made of several gets the strictest of theirs (`penstock.agents.license.strictest`).
 
 Codes:
 
 =======================  ======================================================================================
-``license_denied``       the file or the registry denies it
-``license_revoked``      the registry says that it was revoked, or is no longer valid
+``license_denied``       the file, its terms or the registry deny it
+``license_revoked``      it was revoked, or is not valid any more or not yet
 ``license_quarantined``  the file sets it aside
-``license_unknown``      nobody knows it, or it is no license at all
+``license_unknown``      nobody knows it, or says whether the use is allowed, or it is no license at all
 ``license_missing``      the record has none, nor have its source and the file
 ``license_unverified``   the registry does not answer, and the file does not want to wait
 =======================  ======================================================================================
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import orjson
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from penstock.agents.license._duties import duties
+from penstock.agents.license._decision import Decision, Outcome, Rules, decide, note
 from penstock.agents.license._expression import LONGEST, Expression, License, ids, parse
-from penstock.agents.license._registry import URL_VARIABLE, Finding, Registry
+from penstock.agents.license._registry import UNKNOWN, URL_VARIABLE, Registry
 from penstock.model.component import ApplyBatch, Resources, StageConfig
 from penstock.model.errors import ConfigurationError, ServiceUnreachableError
-from penstock.model.record import HEADER_LICENSE, Record
+from penstock.model.license import Operation, Purpose, Region, Terms, Use
+from penstock.model.record import HEADER_LICENSE, HEADER_TENANT, Record
 from penstock.model.verdict import Deny, Keep, Quarantine, Verdict
 
-Outcome = Literal["allow", "deny", "quarantine"]
-Operation = Literal["ingest", "transform", "enrich", "redistribute", "commercial-use", "model-training", "export"]
-
 _MOST_KEPT: Final = 10_000
-_WORSE: Final[dict[Outcome, int]] = {"allow": 0, "quarantine": 1, "deny": 2}
-_FOR_EVER: Final = float("inf")
+_DAY_SECONDS: Final = 24 * 3600
 _UNREADABLE: Final = "\0"  # stands for whatever is no text
 _MISSING: Final = ""
 
@@ -78,8 +89,11 @@ class Config(StageConfig):
     allow: list[Id] = Field([], description="SPDX ids, in any case, that records may go on under.")
     deny: list[Id] = Field([], description="SPDX ids that no record goes on under, whatever else says so.")
     quarantine: list[Id] = Field([], description="SPDX ids whose records are set aside until somebody decides.")
+    terms: dict[Id, Terms] = Field({}, description="What a license, such as a vendor's, says of uses, by its id.")
     unknown: Outcome = Field("quarantine", description="What becomes of records whose license is missing or unknown.")
-    operation: Operation = Field("ingest", description="What the registry is asked about.")
+    operation: Operation = Field("ingest", description="What is done with the data.")
+    region: Region | None = Field(None, description="Where: a country such as DE, a part of one, EU or EEA.")
+    purpose: Purpose | None = Field(None, description="What for: a name that `terms` or the registry know.")
     registry: Annotated[Literal["auto", "off", "required"], BeforeValidator(_switch)] = Field(
         "auto", description=f"auto: asked where {URL_VARIABLE} is set; off: never; required: always."
     )
@@ -89,12 +103,11 @@ class Config(StageConfig):
     cache_seconds: float = Field(300, gt=0, description="How long an answer of the registry holds.")
 
 
-class Decision(NamedTuple):
-    """What becomes of records under one license, and why."""
+class Named(NamedTuple):
+    """How a record names its license, and whose it is."""
 
-    outcome: Outcome
-    code: str = ""
-    duties: tuple[str, ...] = ()
+    text: str
+    tenant: str
 
 
 class _Known(NamedTuple):
@@ -103,19 +116,35 @@ class _Known(NamedTuple):
 
 
 def build(config: Config, resources: Resources) -> ApplyBatch:
-    """Raises ConfigurationError: the pipeline's license is none, or the registry's address."""
-    licensed = _finder(config, resources)
-    asked = config.registry == "required" or (config.registry == "auto" and bool(resources.environ.get(URL_VARIABLE)))
-    registry = Registry(resources, config.operation, config.cache_seconds) if asked else None
-    policy = Policy(config, registry)
+    """Raises ConfigurationError: the pipeline's license is none, or the registry's address or key."""
+    named = naming(config, resources)
+    policy = Policy(config, asked_registry(config, resources))
     clock = resources.clock
 
     async def check(records: Sequence[Record]) -> Sequence[Verdict]:
-        named = [licensed(record) for record in records]
-        verdicts = await policy.verdicts(set(named), clock())
-        return [verdicts[text] for text in named]
+        names = [named(record) for record in records]
+        verdicts = await policy.verdicts(set(names), clock())
+        return [verdicts[name] for name in names]
 
     return check
+
+
+def asked_registry(config: Config, resources: Resources, *, shared: bool = True) -> Registry | None:
+    """The registry that the options and the environment say to ask, if they do; see `Registry` for `shared`."""
+    asked = config.registry == "required" or (config.registry == "auto" and bool(resources.environ.get(URL_VARIABLE)))
+    return Registry(resources, use(config), config.cache_seconds, shared=shared) if asked else None
+
+
+def use(config: Config) -> Use:
+    """What is done with the data."""
+    return Use(config.operation, config.region or "", config.purpose or "")
+
+
+def rules(config: Config) -> Rules:
+    """What the options say of licenses."""
+    lists = {name: frozenset(map(str.lower, getattr(config, name))) for name in ("allow", "deny", "quarantine")}
+    terms = {id.lower(): said for id, said in config.terms.items()}
+    return Rules(use(config), **lists, terms=terms, unknown=config.unknown)
 
 
 class Policy:
@@ -124,23 +153,19 @@ class Policy:
     Parameters
     ----------
     config
-        The file's lists and what to do where they end.
+        The file's lists and terms, and what to do where they end.
     registry
         None where there is none to ask.
     """
 
     def __init__(self, config: Config, registry: Registry | None) -> None:
-        self._config = config
+        self._rules = rules(config)
+        self._when_unreachable = config.when_unreachable
         self._registry = registry
-        self._file: dict[str, Decision] = {}
-        for id in config.allow:
-            self._file[id.lower()] = Decision("allow", "", duties(id))
-        self._file.update({id.lower(): Decision("quarantine", "license_quarantined") for id in config.quarantine})
-        self._file.update({id.lower(): Decision("deny", "license_denied") for id in config.deny})
-        self._known: dict[str, _Known] = {}
+        self._known: dict[Named, _Known] = {}
 
-    async def verdicts(self, texts: set[str], now: float) -> dict[str, Verdict]:
-        """The verdict for each of `texts`.
+    async def verdicts(self, names: set[Named], now: float) -> dict[Named, Verdict]:
+        """The verdict for each of `names`.
 
         Raises
         ------
@@ -149,86 +174,76 @@ class Policy:
         RejectedError
             The registry refuses the question.
         """
-        found: dict[str, Verdict] = {}
-        open_: dict[str, Expression] = {}
-        for text in texts:
-            known = self._known.get(text)
+        found: dict[Named, Verdict] = {}
+        open_: dict[str, dict[Named, Expression]] = {}  # by tenant
+        day, midnight = _today(now)
+        for name in names:
+            known = self._known.get(name)
             if known is not None and known.until > now:
-                found[text] = known.verdict
+                found[name] = known.verdict
                 continue
-            expression = _parsed(text)
+            expression = _parsed(name.text)
             if expression is None:
-                code = "license_missing" if text == _MISSING else "license_unknown"
-                found[text] = self._keep(text, None, Decision(self._config.unknown, code), _FOR_EVER)
-            elif (decision := self._settled(expression)) is not None:
-                found[text] = self._keep(text, expression, decision, _FOR_EVER)
+                found[name] = self._keep(name, None, self._rules.unreadable(name.text == _MISSING), midnight)
+            elif (decision := self._settled(expression, day)) is not None:
+                found[name] = self._keep(name, expression, decision, midnight)
             else:
-                open_[text] = expression
-        return found | await self._asked(open_) if open_ else found
+                open_.setdefault(name.tenant, {})[name] = expression
+        asked = (self._asked(tenant, expressions, day, midnight) for tenant, expressions in open_.items())
+        for some in await asyncio.gather(*asked):
+            found |= some
+        return found
 
-    def _settled(self, expression: Expression) -> Decision | None:
+    def _settled(self, expression: Expression, day: date) -> Decision | None:
         """What the file alone decides, whatever a registry would say of the licenses that it does not name."""
+        rules = self._rules
         if self._registry is None:
-            return decide(expression, lambda id: self._decision(id, None))
-        at_best = decide(expression, lambda id: self._file.get(id.lower(), Decision("allow")))
-        at_worst = decide(expression, lambda id: self._file.get(id.lower(), Decision("deny")))
+            return decide(expression, lambda id: rules.own(id, day) if rules.names(id) else rules.by(id, UNKNOWN))
+        at_best = decide(expression, lambda id: rules.own(id, day) if rules.names(id) else Decision("allow"))
+        at_worst = decide(expression, lambda id: rules.own(id, day) if rules.names(id) else Decision("deny"))
         if at_best.outcome != at_worst.outcome:
             return None
         # the one that the file's own entry made, with its code and duties
         return at_best if at_best.outcome == "deny" else at_worst
 
-    async def _asked(self, expressions: dict[str, Expression]) -> dict[str, Verdict]:
+    async def _asked(
+        self, tenant: str, expressions: dict[Named, Expression], day: date, midnight: float
+    ) -> dict[Named, Verdict]:
         """The verdicts on licenses that the registry has a say in; one question for all of them."""
         assert self._registry is not None
-        wanted = {id for expression in expressions.values() for id in ids(expression) if id.lower() not in self._file}
+        rules = self._rules
+        wanted = {id for expression in expressions.values() for id in ids(expression) if not rules.names(id)}
         try:
-            findings, until = await self._registry.findings(sorted(wanted))
+            findings, until = await self._registry.findings(sorted(wanted), tenant)
         except ServiceUnreachableError:
-            if self._config.when_unreachable == "wait":
+            if self._when_unreachable == "wait":
                 raise
-            instead = self._config.when_unreachable
+            instead = self._when_unreachable
             return {
-                text: _verdict(expression, decide(expression, lambda id: self._unverified(id, instead)))
-                for text, expression in expressions.items()
+                name: _verdict(
+                    expression,
+                    decide(
+                        expression, lambda id: rules.own(id, day) if rules.names(id) else rules.unverified(id, instead)
+                    ),
+                )
+                for name, expression in expressions.items()
             }
         return {
-            text: self._keep(
-                text, expression, decide(expression, lambda id: self._decision(id, findings.get(id))), until
+            name: self._keep(
+                name,
+                expression,
+                decide(expression, lambda id: rules.own(id, day) if rules.names(id) else rules.by(id, findings[id])),
+                min(until, midnight),
             )
-            for text, expression in expressions.items()
+            for name, expression in expressions.items()
         }
 
-    def _decision(self, id: str, finding: Finding | None) -> Decision:
-        listed = self._file.get(id.lower())
-        if listed is not None:
-            return listed
-        if finding is not None and finding.decision == "allow":
-            return Decision("allow", "", finding.duties)
-        if finding is not None and finding.decision == "deny":
-            over = finding.reason in ("revoked", "expired")
-            return Decision("deny", "license_revoked" if over else "license_denied")
-        return Decision(self._config.unknown, "license_unknown", duties(id))
-
-    def _unverified(self, id: str, instead: Outcome) -> Decision:
-        return self._file.get(id.lower()) or Decision(instead, "license_unverified", duties(id))
-
-    def _keep(self, text: str, expression: Expression | None, decision: Decision, until: float) -> Verdict:
+    def _keep(self, name: Named, expression: Expression | None, decision: Decision, until: float) -> Verdict:
         verdict = _verdict(expression, decision)
-        if text not in self._known and len(self._known) >= _MOST_KEPT:
+        if name not in self._known and len(self._known) >= _MOST_KEPT:
             del self._known[next(iter(self._known))]
-        self._known[text] = _Known(verdict, until)
+        self._known[name] = _Known(verdict, until)
         return verdict
-
-
-def decide(expression: Expression, of: Callable[[str], Decision]) -> Decision:
-    """The decision on an expression: of OR the best part's, of AND the worst part's, with the duties of all."""
-    if isinstance(expression, License):
-        return of(expression.id)
-    decisions = [decide(part, of) for part in expression.parts]
-    if expression.operator == "OR":
-        return min(decisions, key=lambda decision: _WORSE[decision.outcome])
-    worst = max(decisions, key=lambda decision: _WORSE[decision.outcome])
-    return worst._replace(duties=tuple(dict.fromkeys(duty for decision in decisions for duty in decision.duties)))
 
 
 def _verdict(expression: Expression | None, decision: Decision) -> Verdict:
@@ -236,9 +251,12 @@ def _verdict(expression: Expression | None, decision: Decision) -> Verdict:
         return Deny(decision.code)
     if decision.outcome == "quarantine":
         return Quarantine(decision.code)
-    # what is no license is not repeated in the note: it may be anything
-    id = None if expression is None else str(expression)
-    return Keep(notes={"license": orjson.dumps({"id": id, "decision": "allow", "duties": decision.duties})})
+    return Keep(notes={"license": orjson.dumps(note(expression, decision))})
+
+
+def _today(now: float) -> tuple[date, float]:
+    """The day, in UTC, and when it ends (seconds since the epoch): terms may end with it."""
+    return datetime.fromtimestamp(now, UTC).date(), (now // _DAY_SECONDS + 1) * _DAY_SECONDS
 
 
 def _parsed(text: str) -> Expression | None:
@@ -248,19 +266,25 @@ def _parsed(text: str) -> Expression | None:
         return None
 
 
-def _finder(config: Config, resources: Resources) -> Callable[[Record], str]:
-    """Finds how a record names its license: an expression, `_MISSING`, or `_UNREADABLE`."""
+def naming(config: Config, resources: Resources) -> Callable[[Record], Named]:
+    """Finds how a record names its license (an expression, `_MISSING`, or `_UNREADABLE`), and its tenant.
+
+    Raises ConfigurationError: the pipeline's license is no expression.
+    """
     default = config.default or resources.options.get("license") or _MISSING
     if default and _parsed(default) is None:
         raise ConfigurationError("the pipeline's license is no SPDX expression", hint="such as CC-BY-4.0")
     parts = config.field.split(".") if config.field else []
+    usual = resources.tenant
 
-    def licensed(record: Record) -> str:
+    def named(record: Record) -> Named:
         value: Any = record.data if parts else None
         for part in parts:
             value = value.get(part) if type(value) is dict else None
         if value is None or value == "":
             value = (record.header(HEADER_LICENSE) if record.headers else None) or default
-        return value if isinstance(value, str) and len(value) <= LONGEST else _UNREADABLE
+        text = value if isinstance(value, str) and len(value) <= LONGEST else _UNREADABLE
+        tenant = record.note("tenant") or (record.header(HEADER_TENANT) if record.headers else None)
+        return Named(text, tenant if isinstance(tenant, str) and tenant else usual)
 
-    return licensed
+    return named

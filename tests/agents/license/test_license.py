@@ -18,6 +18,7 @@ from penstock.agents.license._registry import Registry
 from penstock.model.component import Resources
 from penstock.model.errors import ConfigurationError, RejectedError, ServiceUnreachableError
 from penstock.model.http import Backoff, ServiceClient
+from penstock.model.license import Use
 from penstock.model.record import Kept, Record, Stub
 from penstock.model.verdict import Deny, Keep, Quarantine
 from penstock.stores.cache import LocalCache
@@ -153,7 +154,8 @@ async def test_the_registry_decides_what_the_file_does_not_and_is_asked_once_a_f
         Quarantine("license_missing"),
     ]
     (question,) = licenses.questions
-    assert question == {"licenses": ["CC-BY-4.0", "No-1.0", "Old-1.0", "Past-1.0", "What-1.0"], "operation": "enrich"}
+    wanted = ["CC-BY-4.0", "No-1.0", "Old-1.0", "Past-1.0", "What-1.0"]
+    assert question == {"licenses": wanted, "operation": "enrich", "tenant_id": "default"}
     head = licenses.heads[0].lower()
     assert head.startswith(b"post /api/v1/check ")
     assert b"x-authority-id: me\r\n" in head and b"authorization: bearer t0ken\r\n" in head
@@ -162,7 +164,8 @@ async def test_the_registry_decides_what_the_file_does_not_and_is_asked_once_a_f
     licenses.licenses["No-1.0"] = ALLOW
     clock.now += 301
     assert note((await check(frame("No-1.0")))[0])["decision"] == "allow"
-    assert licenses.questions[1:] == [{"licenses": ["No-1.0"], "operation": "enrich"}], "only what is asked for again"
+    (question,) = licenses.questions[1:]
+    assert question["licenses"] == ["No-1.0"], "only what is asked for again"
 
 
 async def test_an_answer_that_expires_takes_the_verdicts_made_from_it_along(stage, licenses):
@@ -246,7 +249,7 @@ async def test_frames_at_the_same_time(stage, licenses):
 async def test_many_licenses_are_asked_for_in_several_questions(licenses, monkeypatch):
     monkeypatch.setattr(_registry, "_MOST_ASKED", 10)
     here = Resources(environ={"LICENSE_REGISTRY_URL": licenses.url})
-    asked = Registry(here, "ingest", 300, cache=LocalCache(most=25))
+    asked = Registry(here, Use(), 300, cache=LocalCache(most=25))
     wanted = [f"L-{number}" for number in range(34)]
     licenses.licenses = dict.fromkeys(wanted, ALLOW)
     findings, _ = await asked.findings(wanted)
@@ -258,7 +261,7 @@ async def test_many_licenses_are_asked_for_in_several_questions(licenses, monkey
 
 async def test_no_more_refusals_are_kept_than_fit(licenses, monkeypatch):
     monkeypatch.setattr(_registry, "_MOST_REFUSED", 3)
-    asked = Registry(Resources(environ={"LICENSE_REGISTRY_URL": licenses.url}), "ingest", 300)
+    asked = Registry(Resources(environ={"LICENSE_REGISTRY_URL": licenses.url}), Use(), 300)
     licenses.refuses = set("ABCDE")
     for id in "ABCDEAE":
         with pytest.raises(RejectedError):
@@ -304,7 +307,7 @@ def test_deep_expressions_are_refused_or_read_but_never_raise():
 
 @pytest.mark.parametrize(
     "options",
-    [{"allow": ["MIT OR ISC"]}, {"deny": ["a b"]}, {"allow": ["GPL-2.0+"]}, {"default": "?"}, {"unknown": "drop"},
+    [{"allow": ["MIT OR ISC"]}, {"deny": ["a b"]}, {"allow": ["CC0-1.0+"]}, {"default": "?"}, {"unknown": "drop"},
      {"operation": "Ingest"}, {"registry": "maybe"}, {"cache_seconds": 0}, {"allowed": ["MIT"]}],
 )  # fmt: skip
 def test_options_that_cannot_be(options):
@@ -323,8 +326,8 @@ def test_a_pipeline_license_or_an_address_that_cannot_be():
 
 def test_refusals_kept_are_raised_without_growing():
     async def scenario() -> int:
-        asked = Registry(Resources(), "ingest", 300)
-        asked._refuse("A", _registry._Refused(RejectedError("it", 422), 1e12))
+        asked = Registry(Resources(), Use(), 300)
+        asked._refuse(_registry._Id("default", "A"), _registry._Refused(RejectedError("it", 422), 1e12))
         depth = 0
         for _ in range(5):
             try:
@@ -348,7 +351,7 @@ def workers(licenses, redis_server):
     def make(seconds: float = 300, pipeline: str = "orders", operation: str = "ingest", **environ: str):
         clock = Clock()
         here = {"LICENSE_REGISTRY_URL": licenses.url, "REDIS_URL": redis_server.url, **environ}
-        return Registry(Resources(pipeline=pipeline, environ=here, clock=clock), operation, seconds), clock
+        return Registry(Resources(pipeline=pipeline, environ=here, clock=clock), Use(operation), seconds), clock
 
     return make
 
