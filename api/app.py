@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from penstock.api import configurations
+from penstock.api import configurations, etl
 from penstock.api.limits import Limits, LimitsMiddleware
 from penstock.api.problems import answer_problems
 from penstock.api.tokens import authenticated, read_tokens
@@ -51,6 +51,7 @@ def create_app(environ: Mapping[str, str], limits: Limits | None = None) -> Fast
     )
     answer_problems(app)
     check = authenticated(read_tokens(environ))
+    app.include_router(etl.router(environ, check))
     app.include_router(configurations.router(Configurations(database_url(environ)), ledger, check))
 
     @app.get("/health", summary="Whether the API is up")

@@ -1,0 +1,108 @@
+"""``/etl/pii-scan`` and ``/etl/license-check``: what the stream does, asked for a sample or a license.
+
+The code is the stream's: recognizers and policies of `redact`, rules and registry of `license`.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from penstock.agents.license._check import CheckRequest, license_check
+from penstock.agents.redact import _report
+from penstock.api.tokens import Caller
+from penstock.model.component import Resources
+
+MOST_ROWS = 10_000
+
+
+class Sample(BaseModel):
+    """Rows to look at."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sample_rows: list[dict[str, Any]] = Field(max_length=MOST_ROWS)
+    tenant_id: str = Field(min_length=1, max_length=128)
+
+
+class PiiMatch(BaseModel):
+    """Something personal in a field."""
+
+    category: str
+    severity: str
+    field_name: str
+    sample_value: str = Field(description="Masked.")
+    match_count: int
+    confidence: float
+    recommended_strategy: str
+    reasoning: str
+
+
+class DpiaReason(BaseModel):
+    """Why an impact assessment is needed (GDPR, article 35)."""
+
+    rule: str
+    reason: str
+
+
+class PiiReport(BaseModel):
+    """What is personal in a sample."""
+
+    pii_matches: list[PiiMatch]
+    overall_risk: str
+    summary: str
+    requires_dpia: bool
+    dpia_reasons: list[DpiaReason] = []
+
+
+class Remark(BaseModel):
+    """A term that a license does not meet, or something to know."""
+
+    code: str
+    message: str
+    term: str | None = None
+    severity: str | None = None
+
+
+class Appeal(BaseModel):
+    """Where to object, and until when the last answer holds."""
+
+    url: str
+    expires_at: str | None
+
+
+class LicenseAnswer(BaseModel):
+    """Whether data may be used so."""
+
+    compliant: bool
+    decision: str
+    license: dict[str, Any]
+    violations: list[Remark]
+    warnings: list[Remark]
+    appeal: Appeal | None
+    checked_at: str
+
+
+def router(environ: Mapping[str, str], check: Any) -> APIRouter:
+    """The routes.
+
+    Parameters
+    ----------
+    check
+        The dependency that gives the `Caller`.
+    """
+    routes = APIRouter(prefix="/etl", tags=["governance"])
+    Calling = Annotated[Caller, Depends(check)]  # noqa: N806 # a type
+
+    @routes.post("/pii-scan", summary="What is personal in sample rows, and what to do about it")
+    def pii_scan(sample: Sample, caller: Calling) -> PiiReport:
+        caller.of(sample.tenant_id)
+        return PiiReport.model_validate(_report.scan(sample.sample_rows))
+
+    @routes.post("/license-check", summary="Whether the data of a source may be used so")
+    async def check_license(request: CheckRequest, caller: Calling) -> LicenseAnswer:
+        resources = Resources("api", caller.of(request.tenant_id), environ)
+        return LicenseAnswer.model_validate(await license_check(request, resources))
+
+    return routes

@@ -1,0 +1,52 @@
+"""Personal data and licenses over HTTP: the shapes of the documents, the answers of the stream."""
+
+import pytest
+
+ROWS = [{"ssn": "123-45-6789", "mail": f"ann{n}@example.com", "n": n} for n in range(100)]
+
+
+async def test_pii_scan(client) -> None:
+    answer = await client().post("/etl/pii-scan", json={"sample_rows": ROWS, "tenant_id": "acme"})
+    assert answer.status_code == 200, answer.text
+    report = answer.json()
+    assert {"pii_matches", "overall_risk", "summary", "requires_dpia"} <= set(report)
+    first = report["pii_matches"][0]
+    assert (first["category"], first["field_name"], first["match_count"]) == ("ssn", "ssn", 100)
+    assert (first["severity"], first["recommended_strategy"], report["overall_risk"]) == (
+        "critical",
+        "hash",
+        "critical",
+    )
+    assert "123-45" not in answer.text and "ann0@" not in answer.text
+
+
+async def test_license_check(client) -> None:
+    request = {
+        "source_name": "tickets", "source_type": "csv", "license_id": "no such license", "operation": "export",
+        "tenant_id": "acme",
+    }  # fmt: skip
+    answer = await client().post("/etl/license-check", json=request)
+    assert answer.status_code == 200, answer.text
+    said = answer.json()
+    assert set(said) == {"compliant", "decision", "license", "violations", "warnings", "appeal", "checked_at"}
+    assert said["compliant"] is False and said["violations"]
+
+
+@pytest.mark.parametrize("path", ["/etl/pii-scan", "/etl/license-check"])
+async def test_for_the_own_tenant_only(client, path) -> None:
+    sample = {"sample_rows": [], "tenant_id": "acme"}
+    question = {"source_name": "a", "source_type": "csv", "license_id": "MIT", "tenant_id": "acme"}
+    body = sample if path.endswith("scan") else question
+    answer = await client("other").post(path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (403, "wrong_tenant")
+
+
+async def test_every_path_asks_for_a_token(client) -> None:
+    http = client()
+    paths = (await http.get("/openapi.json")).json()["paths"]
+    http.headers.pop("Authorization")
+    assert len(paths) >= 8
+    for path, methods in paths.items():
+        for method in methods:
+            answer = await http.request(method.upper(), path.replace("{", "").replace("}", ""))
+            assert answer.status_code == (200 if path == "/health" else 401), (method, path)
