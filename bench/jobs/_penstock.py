@@ -15,6 +15,8 @@ from penstock.agents.runtime.worker import Worker
 from penstock.topology.plan import plan
 from penstock.topology.spec import Pipeline
 
+CATEGORIES = ("email", "phone", "ssn", "credit_card", "iban", "ip")
+
 
 def pipeline(config: dict[str, object], chain: str) -> Pipeline:
     """The six stages over the harness's topics."""
@@ -26,7 +28,8 @@ def pipeline(config: dict[str, object], chain: str) -> Pipeline:
             "enriched": {"topic": config["enriched"]},
             "stages": [
                 {"tag": {"include_fields": False}},
-                {"redact": {"policy": {"ssn": "mask"}}},
+                # what the peers look for, and no more
+                {"redact": {"policy": {"ssn": "mask"}, "categories": list(CATEGORIES)}},
                 {"license": {"field": "license", "allow": config["allow"], "registry": "off", "unknown": "deny"}},
                 {"geoip": {"database": config["mmdb"], "fields": ["ip"]}},
                 {"language": {"fields": ["message"]}},
