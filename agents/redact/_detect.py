@@ -79,7 +79,9 @@ def _in_texts(engine: Engine, texts: Sequence[str]) -> dict[int, Confidences]:
         sure: Confidences = {}
         text = texts[at]
         for pattern in patterns:
-            if pattern == engine.odd:
+            if pattern == engine.json:
+                sure |= dict.fromkeys(engine.in_json(text), NAMED)
+            if pattern >= engine.odd:
                 continue
             one, number = engine.patterns[pattern]
             recognizer = engine.recognizers[one]

@@ -66,9 +66,10 @@ class Engine:
         self._categories = [item.category for item in recognizers]
         if any(len(item.candidates) != len(item.exact) for item in recognizers):
             raise ConfigurationError("redact: a recognizer has not one candidate for each exact pattern")
-        candidates = (*(one for item in recognizers for one in item.candidates), _views.CANDIDATE)
+        candidates = (*(one for item in recognizers for one in item.candidates), _views.CANDIDATE, _views.JSON)
         self._scan = _prefilter.prefilter(candidates)
         self.odd = len(self.patterns)  # the number of the candidate for texts that have another spelling
+        self.json = self.odd + 1  # and for those that may be JSON
         self._views = _views.views(thorough=False, decode_base64=False)
         # names of fields are few and come again: they are remembered, personal ones aside
         self._names: dict[str, tuple[int, ...]] = {}
@@ -120,7 +121,7 @@ class Engine:
 
     def in_text(self, text: str) -> list[Span]:
         """The spans to be hidden in a text that stands in no field, as the name of a field."""
-        return self._spans(text, range(self.odd + 1))
+        return self._spans(text, range(self.json + 1))
 
     def redact(self, leaves: AnyLeaves, found: Sequence[Find], counts: Counts, null: bool = True) -> bool:
         """Hide what was found, in a copy, and count it; whether anything changed.
@@ -184,7 +185,7 @@ class Engine:
     def _owner(self, text: str, one: int, hits: Iterable[int]) -> int:
         """Whose a whole text is that recognizer `one` takes: its own, unless one of higher precedence takes it too."""
         for hit in sorted(hits):
-            if hit == self.odd:
+            if hit >= self.odd:
                 break
             other, pattern = self.patterns[hit]
             if other < one and self.recognizers[other].takes(pattern, text):
@@ -194,20 +195,41 @@ class Engine:
     def _spans(self, text: str, patterns: Iterable[int]) -> list[Span]:
         """The spans that these patterns find in a text."""
         spans: list[Span] = []
-        odd = False
+        special = []
         for pattern in patterns:
-            if pattern == self.odd:
-                odd = True
+            if pattern >= self.odd:
+                special.append(pattern)
                 continue
             one, number = self.patterns[pattern]
             for first, last in self.recognizers[one].spans(number, text):
                 spans.append((first, last, one))
-        if odd:
+        if self.json in special:
+            spans += self.in_json(text)
+        if self.odd in special:
             self._look_behind(text, spans)
         if len(spans) > 1:
             spans.sort()
             return settle(spans)
         return spans
+
+    def in_json(self, text: str) -> list[Span]:
+        """The values of JSON in a text that the names of their fields vouch for."""
+        spans: list[Span] = []
+        for name, first, last in _views.fields(text):
+            value = text[first:last]
+            one = next((one for one in self._called(name) if self.recognizers[one].is_value(value)), None)
+            if one is not None:
+                spans.append((first, last, one))
+        return spans
+
+    def _called(self, name: str) -> tuple[int, ...]:
+        """The recognizers that the name of a field calls for."""
+        called = self._names.get(name)
+        if called is None:
+            called = tuple(one for one, item in enumerate(self.recognizers) if item.names_field(name))
+            if not self.in_text(name):
+                _remember(self._names, {name: called})
+        return called
 
     def _look_behind(self, text: str, spans: list[Span]) -> None:
         """Add what stands in other spellings of a text, where no longer match is found in it as it is."""
@@ -217,7 +239,7 @@ class Engine:
                 continue
             known = list(spans)
             for pattern in self.hits([view.text]).get(0, ()):
-                if pattern == self.odd:
+                if pattern >= self.odd:
                     continue
                 one, number = self.patterns[pattern]
                 for first, last in self.recognizers[one].spans(number, view.text):

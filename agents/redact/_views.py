@@ -9,7 +9,7 @@ import binascii
 import re
 import unicodedata
 from base64 import b64decode, urlsafe_b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -41,6 +41,11 @@ CANDIDATE: Final = (
 )
 """Finds, in UTF-8, whatever has a spelling that is always looked at."""
 
+JSON: Final = rb"\x00[ \t\r\n]{0,8}[{\[][ \t\r\n]{0,8}[{\[\"]"
+"""Finds, in UTF-8, whatever may be JSON in a text."""
+
+_FIELD: Final = re.compile(r'"([^"\\\x00-\x1f]{1,64})"[ \t\r\n]*:[ \t\r\n]*"([^"\\\x00-\x1f]+)"')
+
 # signs that separate the parts of what is looked for, and digits
 _TELLING: Final = re.compile("%(?:40|2[8BDEbde]|3[0-9Aa])|[0-9]%20[0-9]")
 _ESCAPES: Final = re.compile("(?:%[0-9A-Fa-f]{2})+")
@@ -70,6 +75,13 @@ def views(*, thorough: bool, decode_base64: bool) -> list[Make]:
     """What makes the spellings that are asked for; each gives None where a text has no such other spelling."""
     made: list[Make] = [_unescaped, _thorough if thorough else _narrow]
     return [*made, _decoded] if decode_base64 else made
+
+
+def fields(text: str) -> Iterator[tuple[str, int, int]]:
+    """The fields of JSON in a text whose values are texts: name, and where the value begins and ends."""
+    if text.lstrip(" \t\r\n")[:1] in ("{", "["):
+        for match in _FIELD.finditer(text):
+            yield match[1], *match.span(2)
 
 
 def _narrow(text: str) -> View | None:

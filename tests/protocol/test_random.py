@@ -24,6 +24,7 @@ SETTINGS = settings(
 )
 SEEDS = st.integers(0, 2**32)
 LONGEST = 40
+SHOWING = (Bug.PURGE_NOT_DURABLE, Bug.SENDS_NOT_LOOKED_AT, Bug.TOPIC_ID_UNCHECKED, Bug.REPEAT_TAKEN_FOR_HOLE)
 
 
 def walk_of(bug: Bug | None) -> type[RuleBasedStateMachine]:
@@ -80,7 +81,12 @@ def test_nothing_is_lost_or_repeated_on_long_walks() -> None:
 
 
 def test_long_walks_find_what_is_planted(capsys: pytest.CaptureFixture[str]) -> None:
-    """One that shows on most ways; those that need a certain order of steps are for the search."""
-    with pytest.raises(AssertionError):
-        run_state_machine_as_test(walk_of(Bug.WATERMARK_OUTSIDE), settings=SETTINGS)
+    """Those that show on most ways, and most of them; those that need a certain order of steps are for the search."""
+    found = set()
+    for bug in SHOWING:
+        try:
+            run_state_machine_as_test(walk_of(bug), settings=SETTINGS)
+        except AssertionError:
+            found.add(bug)
+    assert len(found) > len(SHOWING) // 2, found
     capsys.readouterr()  # the steps that Hypothesis prints

@@ -19,7 +19,7 @@ CONFIDENCE: Final = (0.85, 0.85)
 
 _WORDS: Final = (
     "driver(?:'?s'?|.s|s.)? ?(?:licen[cs]e|lic|permit)|driving ?(?:licen[cs]e|permit)|"
-    "licen[cs]e (?:number|no|num|id|is)|"
+    "licen[cs]e (?:number|no|num|id|is|#)|"
     "driver_?licen[cs]e|drivers_licen[cs]e|(?-i:DL)|dl (?:number|no)|(?:my|his|her|their|your|state|valid) licen[cs]e|"
     "führerschein|führerscheinnummer|permis de conduire|permiso de conducir|carnet de conducir|licencia de conducir|"
     "patente di guida|rijbewijs"

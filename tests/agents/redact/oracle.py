@@ -22,6 +22,9 @@ def recognizers() -> list[_recognizer.Recognizer]:
 def spans(text: str, name: str | None, known: list[_recognizer.Recognizer]) -> list[Span]:
     """What is to be hidden in `text`, which stands in a field called `name` (None: in none)."""
     found: list[tuple[int, int, int]] = _matched(text, known)
+    for key, first, last in _views.fields(text):
+        ranks = [rank for rank, item in enumerate(known) if item.names_field(key) and item.is_value(text[first:last])]
+        found += [(first, last, rank) for rank in ranks[:1]]
     for make in _views.views(thorough=False, decode_base64=False):
         view = make(text)
         places = [(*view.place(first, last), rank) for first, last, rank in _matched(view.text, known)] if view else []

@@ -75,6 +75,11 @@ def test_base64_is_read_where_asked_for() -> None:
     assert values(f"payload {hidden}.", thorough=True) == [("phone", hidden)]
 
 
+def test_names_of_fields_of_json_in_a_text() -> None:
+    text = '{"first_name": "Jane", "x": "Jane"}'
+    assert DETECT([{"body": text}]) == [[Entity("person_name", 16, 20, 0.95, "body")]]
+
+
 def test_an_overlap_is_one_match() -> None:
     assert values("user@1.2.3.4.example.com") == [("email", "user@1.2.3.4.example.com")]
 

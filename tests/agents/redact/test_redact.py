@@ -179,6 +179,8 @@ def test_other_spellings_do_not_hide_anything(redact: Redact) -> None:
 def test_json_in_a_text(redact: Redact) -> None:
     keep = redact({"body": '{"email":"john@example.com","phone":"4155552671"}'})
     assert keep.data == {"body": '{"email":"j***@e***.com","phone":"********71"}'}
+    keep = redact({"body": ' [{"first_name": "Jane", "n": "Jane", "religion":"none given"}]'})
+    assert keep.data == {"body": ' [{"first_name": "****", "n": "Jane", "religion":"[religion]"}]'}
 
 
 def test_the_longest_match_wins_and_equals_go_by_precedence(redact: Redact) -> None:
@@ -501,7 +503,7 @@ NOISE = [
     ",",
     "\u00a0",
 ]
-NOISE += ["%40", "%20", "%2B", "\u200b", "\uff14\uff11", "\uff20", "\u3000"]
+NOISE += ['{"ssn": "', '"}', '", "first_name":"Jane', "%40", "%20", "%2B", "\u200b", "\uff14\uff11", "\uff20", "\u3000"]
 NOISE += ["call ", "ssn ", "2024-01-15", "10:30:00", "n", "00", "x@", "::", "\U0001f600", "系"]
 texts = st.lists(st.sampled_from(EXAMPLES) | st.sampled_from(NOISE) | st.text(max_size=3), max_size=5).map("".join)
 digits = st.text("0123456789 -.()+/", max_size=24)
