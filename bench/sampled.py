@@ -28,7 +28,7 @@ from topics import Broker
 from trial import OUT, JobError
 
 HERE = Path(__file__).parent
-VENV = HERE / ".profile"
+VENV = OUT / "py-spy"
 RATE = 250  # samples a second
 MOST = 30  # functions listed
 WAITING = ("EpollSelector.select", "KqueueSelector.select", "SelectSelector.select")
