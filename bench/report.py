@@ -28,7 +28,7 @@ from verify import WrongError
 from penstock.model.errors import PenstockError
 
 OURS = ("penstock", "faust-streaming", "aiokafka", "cramjam", "msgspec", "orjson", "hyperscan", "maxminddb", "pycld2")
-WIDTH = 110  # characters, where the table goes to a file or a pipe
+WIDTH = 132  # characters, where the table goes to a file or a pipe
 
 notes = Console(stderr=True)  # progress and reasons: standard output is for the result
 

@@ -3,8 +3,9 @@
     make profile
     python bench/sampled.py --job penstock-topics --records 60000 --hops 7
 
-Start-up is left out: sampling begins when the job is warm and ends when the last record is out. Time in C is counted to
-the Python function that called it. A stage has everything that happens below it; what is below none of them belongs to
+Start-up is left out: sampling begins when the job is warm and ends when the last record is out. Samples that find a
+thread in its event loop's ``select`` are left out too: it waits there, or will in a moment. Time in C is counted to the
+Python function that called it. A stage has everything that happens below it; what is below none of them belongs to
 the innermost part that the table `PARTS` knows.
 """
 
@@ -27,9 +28,10 @@ from topics import Broker
 from trial import OUT, JobError
 
 HERE = Path(__file__).parent
-VENV = HERE / ".profile"
+VENV = OUT / "py-spy"
 RATE = 250  # samples a second
 MOST = 30  # functions listed
+WAITING = ("EpollSelector.select", "KqueueSelector.select", "SelectSelector.select")
 STOP_WITHIN = 30.0  # seconds
 
 STAGE = re.compile(r"/agents/(?:(tag|redact|license)/|enrich/(?!_)(\w+)\.py)")
@@ -92,29 +94,34 @@ def work(broker: Broker, job: str, count: int, stages: list[dict[str, Any]] | No
                 sampler.wait(STOP_WITHIN)
     if not stacks.exists():
         raise JobError("py-spy wrote nothing, see bench/out/py-spy.log (it may need to be allowed to trace processes)")
-    parts, functions = _counted(stacks)
+    parts, functions, waiting = _counted(stacks)
     total = sum(parts.values())
     return {
         "job": job,
         "stages": len(stages or []),
         "records": count,
         "samples": total,
+        "waiting": waiting,
         "cpu_us_per_record": stretch.cpu_us_per_record,
         "parts": {name: number / total for name, number in parts.most_common()},
         "functions": {name: number / total for name, number in functions.most_common(MOST)},
     }
 
 
-def _counted(stacks: Path) -> tuple[Counter[str], Counter[str]]:
-    """Return samples by part, and by function that was running."""
+def _counted(stacks: Path) -> tuple[Counter[str], Counter[str], int]:
+    """Return samples by part, by function that was running, and how many were waiting."""
+    waiting = 0
     parts: Counter[str] = Counter()
     functions: Counter[str] = Counter()
     for line in stacks.read_text(encoding="utf-8").splitlines():
         stack, _, number = line.rpartition(" ")
         frames = stack.split(";")
+        if frames[-1].startswith(WAITING):
+            waiting += int(number)
+            continue
         parts[_part(frames)] += int(number)
         functions[_short(frames[-1])] += int(number)
-    return parts, functions
+    return parts, functions, waiting
 
 
 def _part(frames: list[str]) -> str:
@@ -141,7 +148,8 @@ def show(figures: dict[str, Any], text: Path) -> None:
     what = figures["job"] + (f", {figures['stages']} stages that do nothing" if figures["stages"] else "")
     lines = [
         f"{what}: {figures['records']:,} records, {figures['cpu_us_per_record']:.1f} µs of CPU time each"
-        f" while being sampled ({figures['samples']:,} samples, {RATE} a second; py-spy).",
+        f" while being sampled ({figures['samples']:,} samples, {RATE} a second, {figures['waiting']:,} more of waiting"
+        " left out; py-spy).",
         f"{known['date']}, {machine['processor']}, {machine['cores']} cores, Python {versions['python']}.",
         "Time in C counts to the Python function that called it.",
         "",
