@@ -60,6 +60,10 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
             "answers are not verified",
         ),
         "LICENSE_REGISTRY_PUBLIC_KEY_FILE": Variable("A file that holds that key instead."),
+        "LICENSE_REGISTRY_SIGNING_KEY_FILE": Variable(
+            "PEM file of the Ed25519 key that the reference license registry signs with; made if it is not there.",
+            "it signs nothing",
+        ),
         "AUTHORITY_ID": Variable("Who asks the license registry: the header `X-Authority-ID`.", "`etl-assistant`"),
         "PENSTOCK_API_TOKEN": Variable(
             "Bearer token, of clients and of the reference services alike. A service without one lets everybody in.",

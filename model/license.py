@@ -164,6 +164,21 @@ class Finding(msgspec.Struct, frozen=True):
     etag: str = ""
 
 
+class Answer(msgspec.Struct, kw_only=True):
+    """What a registry answers: a finding for each license, by its id as it was asked for.
+
+    All but the findings says what was asked by whom and when, so that a signed answer fits no other question.
+    """
+
+    authority: str | None
+    operation: str
+    region: str | None
+    purpose: str | None
+    tenant_id: str
+    checked_at: str
+    results: dict[str, Finding]
+
+
 def judge(terms: Terms, use: Use, day: date, *, status: str = "active") -> Finding:
     """What `terms` say of `use` on `day`.
 

@@ -118,6 +118,15 @@ async def test_without_keep_alive_nothing_is_left_to_close(server, connect):
     assert server.connections == 2
 
 
+async def test_what_did_not_change_is_an_answer_to_a_condition_alone(server, connect):
+    client = connect(retries=0)
+    server.says(answer(304, b"", 'ETag: "7"'))
+    found = await client.request("GET", "/x", headers={"If-None-Match": '"7"'})
+    assert (found.status_code, client.state) == (304, "closed")
+    with pytest.raises(ServiceUnreachableError, match="status 304"):
+        await client.request("GET", "/x")
+
+
 @pytest.mark.parametrize(
     ("bad", "cause"),
     [
