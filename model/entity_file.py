@@ -31,6 +31,7 @@ class Property(_Part):
     type: PropertyType = Field("string", description="What its values are.")
     synonyms: list[str] = Field([], description="Other names of fields that hold it.")
     weight: float = Field(1.0, ge=0, le=1, description="How much such a field says that a record is of this entity.")
+    personal: bool = Field(False, description="Whether it is somebody's own: samples of it are not shown.")
 
 
 class Entity(_Part):
