@@ -13,7 +13,18 @@ STAGES = Registry(
     "penstock.stages",
     "stage",
     skip=frozenset(
-        {"runtime", "recognizers", "strategies", "chain", "compile", "continuity", "fields", "registry", "pipeline"}
+        {
+            "runtime",
+            "recognizers",
+            "strategies",
+            "chain",
+            "compile",
+            "continuity",
+            "fields",
+            "inference",
+            "registry",
+            "pipeline",
+        }
     ),
 )
 

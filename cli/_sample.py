@@ -3,7 +3,6 @@
 Nothing of it is kept but names of fields, categories and license ids; no other value leaves this module.
 """
 
-import glob
 import ipaddress
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -14,17 +13,11 @@ from typing import Any, Final
 
 from penstock.agents.fields import leaves
 from penstock.agents.registry import STAGES, configure
-from penstock.codecs.json import decode
-from penstock.connectors.registry import build_source, configure_source
-from penstock.model.component import Resources, SourceRecord
-from penstock.model.errors import ConfigurationError, DecodeError
+from penstock.connectors.registry import SOURCES
+from penstock.connectors.samples import MOST_ROWS, Sample, read, sniff
+from penstock.model.errors import ConfigurationError
 from penstock.model.record import Data
 
-MOST_RECORDS: Final = 1000
-_HEAD_BYTES: Final = 64 * 1024
-_BOM: Final = b"\xef\xbb\xbf"
-_JSONL_SUFFIXES: Final = (".jsonl", ".ndjson", ".json")
-_DELIMITERS: Final = ",;\t|"
 _LICENSE_NAMES: Final = ("license", "licence", "license_id", "licence_id", "spdx")
 _MOST_LICENSES: Final = 20
 _MOSTLY: Final = 0.8
@@ -33,7 +26,7 @@ _WORDS: Final = 4
 
 
 @dataclass
-class Sample:
+class Look:
     """What was seen.
 
     Attributes
@@ -67,100 +60,59 @@ class Sample:
     personal: dict[str, list[str]] = field(default_factory=dict)
 
 
-async def look_at(path: Path) -> Sample:
-    """Read up to 1,000 records of a CSV or JSON Lines file.
+async def rows(path: Path, most: int = MOST_ROWS) -> Sample:
+    """The first rows of a file of any kind that `penstock.connectors.samples` knows; a CSV may have no header.
 
     Raises
     ------
     ConfigurationError
-        The file is not there, is neither, or holds no record.
+        The file is not there, is none of these, or holds no record.
     SourceError
         Its header cannot be used.
     """
-    sample = Sample(*_format(path))
-    found = await _read(sample)
-    if found and sample.kind == "csv" and _is_no_header(list(found[0])):
-        sample = Sample(sample.kind, {**sample.options, "has_header": False})
-        found = await _read(sample)
-    if not found:
+    sample = await read(sniff(path), most)
+    if sample.rows and sample.kind == "csv" and _is_no_header(list(sample.rows[0])):
+        sample = await read(Sample(sample.kind, {**sample.options, "has_header": False}), most)
+    if not sample.rows:
         raise ConfigurationError(f"{path} holds no record that could be read as {sample.kind}")
-    _describe(sample, found)
     return sample
 
 
-async def _read(sample: Sample) -> list[Data]:
-    """The data of the first records; counts them in `sample`."""
-    found: list[Data] = []
-    source = build_source(sample.kind, configure_source(sample.kind, sample.options), Resources())
-    cursor, done = None, False
-    try:
-        while not done and sample.records + sample.unreadable < MOST_RECORDS:
-            page = await source.fetch(cursor)
-            cursor, done = page.cursor, page.done
-            for record in page.records[: MOST_RECORDS - sample.records - sample.unreadable]:
-                data = _data(record)
-                if data is None:
-                    sample.unreadable += 1
-                else:
-                    sample.records += 1
-                    found.append(data)
-    finally:
-        await source.close()
-    return found
+async def look_at(path: Path) -> Look:
+    """Read up to 1,000 records of a file that a source can read.
+
+    Raises
+    ------
+    ConfigurationError
+        The file is not there, no source reads it, or it holds no record.
+    SourceError
+        Its header cannot be used.
+    """
+    kind = sniff(path).kind
+    if kind not in SOURCES.modules:
+        what = "one JSON array or object" if kind == "json" else kind
+        raise ConfigurationError(f"{path} is {what}, which no source reads", hint="make it one object a line (jq -c)")
+    sample = await rows(path)
+    look = Look(sample.kind, sample.options, len(sample.rows), sample.unreadable)
+    _describe(look, sample.rows)
+    return look
 
 
-def _format(path: Path) -> tuple[str, dict[str, Any]]:
-    """The source that reads a file, and its options."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
-    if b"\0" in head:
-        raise ConfigurationError(f"{path} is no text, or not UTF-8", hint="iconv -f UTF-16 -t UTF-8")
-    options: dict[str, Any] = {"path": glob.escape(str(path))}
-    start = head.removeprefix(_BOM).lstrip()[:1]
-    if start == b"[":
-        raise ConfigurationError(f"{path} is one JSON array", hint="one object a line is needed: jq -c '.[]'")
-    if path.suffix.lower() in _JSONL_SUFFIXES or start == b"{":
-        return "jsonl", options
-    header = head.partition(b"\n")[0]
-    delimiter = max(_DELIMITERS, key=lambda sign: header.count(sign.encode()))
-    if delimiter != ",":
-        options["delimiter"] = delimiter
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        cut = len(head) == _HEAD_BYTES and error.start > len(head) - 4  # in the middle of a character
-        if not cut:
-            options["encoding"] = "cp1252"
-    return "csv", options
-
-
-def _data(record: Any) -> Data | None:
-    if not isinstance(record, SourceRecord) or record.value is None:
-        return None
-    try:
-        return decode(record.value)
-    except DecodeError:
-        return None
-
-
-def _describe(sample: Sample, found: list[Data]) -> None:
+def _describe(look: Look, found: list[Data]) -> None:
     values: dict[str, list[Any]] = defaultdict(list)
     for data in found:
         for path, value in leaves(data):
             if value is not None and value != "" and not _is_value(_name(path)):
                 values[_name(path)].append(value)
-    sample.addresses = [name for name, some in values.items() if _share(some, _is_address) >= _MOSTLY]
-    sample.texts = [name for name, some in values.items() if _share(some, _is_text) >= 0.5]
-    if sample.kind == "csv":
-        sample.numbers = {name: kind for name, some in values.items() if (kind := _number(some))}
-    sample.license_field = next((name for name in values if name.lower() in _LICENSE_NAMES), "")
-    if sample.license_field:
-        counts = Counter(value for value in values[sample.license_field] if _is_license(value))
-        sample.licenses = sorted(id for id, _ in counts.most_common(_MOST_LICENSES))
-    sample.personal = _personal(found)
+    look.addresses = [name for name, some in values.items() if _share(some, _is_address) >= _MOSTLY]
+    look.texts = [name for name, some in values.items() if _share(some, _is_text) >= 0.5]
+    if look.kind == "csv":
+        look.numbers = {name: kind for name, some in values.items() if (kind := _number(some))}
+    look.license_field = next((name for name in values if name.lower() in _LICENSE_NAMES), "")
+    if look.license_field:
+        counts = Counter(value for value in values[look.license_field] if _is_license(value))
+        look.licenses = sorted(id for id, _ in counts.most_common(_MOST_LICENSES))
+    look.personal = _personal(found)
 
 
 def _personal(found: list[Data]) -> dict[str, list[str]]:

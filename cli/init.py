@@ -13,7 +13,7 @@ from penstock.cli._shared import run_async, say
 from penstock.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from penstock.cli._sample import Sample
+    from penstock.cli._sample import Look
 
 _OWN_LICENSE = "LicenseRef-internal"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
@@ -68,7 +68,7 @@ def _name(given: str | None, sample: Path | None) -> str:
     return given
 
 
-def _lines(name: str, sample: "Sample | None") -> Iterator[str]:
+def _lines(name: str, sample: "Look | None") -> Iterator[str]:
     yield "# A pipeline file: `penstock check` looks it over, `penstock plan` shows what it means on Kafka."
     yield f"name: {_quoted(name)}"
     if sample is None or not sample.license_field:
@@ -91,7 +91,7 @@ def _lines(name: str, sample: "Sample | None") -> Iterator[str]:
     yield f"  - file: {{path: {_quoted(f'out/{name}')}}}"
 
 
-def _source_lines(name: str, sample: "Sample | None") -> Iterator[str]:
+def _source_lines(name: str, sample: "Look | None") -> Iterator[str]:
     if sample is None:
         yield f"# Any Kafka producer may write JSON objects to the topic {name}.raw; sources do it for you:"
         yield "# sources:"
@@ -108,7 +108,7 @@ def _source_lines(name: str, sample: "Sample | None") -> Iterator[str]:
         yield f"      # types: {{{types}}} # cells are text where no type is given"
 
 
-def _redact_lines(sample: "Sample | None") -> Iterator[str]:
+def _redact_lines(sample: "Look | None") -> Iterator[str]:
     yield "  - redact:"
     for category, names in (sample.personal if sample else {}).items():
         yield f"      # seen in the sample: {category} in {', '.join(map(_quoted, names))}"
@@ -128,7 +128,7 @@ def _redact_lines(sample: "Sample | None") -> Iterator[str]:
         yield f"      {'  '}{category}: {strategy}{why}"
 
 
-def _license_lines(sample: "Sample | None") -> Iterator[str]:
+def _license_lines(sample: "Look | None") -> Iterator[str]:
     yield "  - license:"
     if sample is None or not sample.license_field:
         yield f"      allow: [{_OWN_LICENSE}]"
@@ -138,7 +138,7 @@ def _license_lines(sample: "Sample | None") -> Iterator[str]:
     yield "      unknown: quarantine # deny or allow, for records whose license is missing or unknown"
 
 
-def _enricher_lines(sample: "Sample | None") -> Iterator[str]:
+def _enricher_lines(sample: "Look | None") -> Iterator[str]:
     if sample is None:
         yield "  # - geoip: {database: city.mmdb} # where the IP addresses of a record are"
         yield "  # - language # the language of its texts"

@@ -29,15 +29,10 @@ The datum must be a record or a map. Reading is synchronous once a schema is kno
 batch, then decode its messages one by one.
 """
 
-import base64
 import io
-import math
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time
-from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 import fastavro
 import orjson
@@ -46,7 +41,7 @@ import orjson
 # the one in Python raises RecursionError.
 from fastavro._read_py import schemaless_reader as read_recursive
 
-from penstock.codecs.json import MAX_DEPTH
+from penstock.codecs.plain import plain
 from penstock.codecs.schema_registry import Schema, SchemaRegistry
 from penstock.model.errors import DecodeError, RecordError
 from penstock.model.record import Data
@@ -199,7 +194,7 @@ def _contains_itself(schema: Any, named: Mapping[str, Any], inside: tuple[str, .
 def _decode(read: _Read, datum: bytes, what: str) -> Data:
     stream = io.BytesIO(datum)
     try:
-        value = _plain(read(stream), 0)
+        value = plain(read(stream))
     except Exception:  # fastavro raises whatever its parts raise: EOFError, IndexError, OverflowError, …
         value = None
     # Outside of the handler: those exceptions quote the datum, and must not be chained to ours.
@@ -222,33 +217,6 @@ def _encode(schema: Any, value: Mapping[str, Any], header: bytes, what: str) -> 
     if not fits:
         raise RecordError(f"the record does not fit {what}")
     return stream.getvalue()
-
-
-def _plain(value: Any, depth: int) -> Any:
-    """The JSON-able form of what fastavro read; the table at the head of this module."""
-    kind = type(value)
-    if kind is str or kind is int or value is None or kind is bool:
-        return value
-    if kind is dict or kind is list:
-        if depth == MAX_DEPTH:
-            raise RecursionError
-        if kind is dict:
-            return {key: _plain(item, depth + 1) for key, item in value.items()}
-        return [_plain(item, depth + 1) for item in value]
-    if kind is float:
-        return value if math.isfinite(value) else _NOT_FINITE[str(value)]
-    return _TEXT[kind](value)
-
-
-_NOT_FINITE: Final = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
-_TEXT: Final[dict[type, Callable[[Any], str]]] = {
-    bytes: lambda value: base64.b64encode(value).decode(),
-    Decimal: lambda value: format(value, "f"),
-    UUID: str,
-    date: date.isoformat,
-    time: time.isoformat,
-    datetime: lambda value: datetime.isoformat(value).replace("+00:00", "Z"),
-}
 
 
 # --- the enriched record ---------------------------------------------------------------------------------------------

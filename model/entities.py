@@ -10,88 +10,42 @@ Match(entity='Person', property='birth_date', score=0.95)
 """
 
 import difflib
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from penstock.model.entity_file import (
+    BUILT_IN,
+    Entity,
+    Relation,
+    Words,
+    merged,
+    merged_words,
+    read,
+)
+from penstock.model.entity_file import Kind as Kind
+from penstock.model.entity_file import Match as Match
+from penstock.model.entity_words import OTHER_ENTITY, SYNONYM, UNKNOWN_PREFIX, ByWords
 from penstock.model.errors import ConfigurationError
-
-Kind = Literal["string", "number", "boolean", "object", "array", "null"]
-"""The types of JSON (RFC 8259, section 3); it knows one type of numbers."""
-
-PropertyType = Literal[
-    "string", "text", "identifier", "email", "phone", "url", "ip", "mac", "date", "datetime", "number", "boolean"
-]
+from penstock.model.vocabulary import MOST_WORDS, singular, spellings, words
 
 MINIMUM: Final = 1.0
 """Evidence below which `Catalogue.guess` stays silent: one field that only one entity has is enough."""
 
-_CARRIED_BY: Final[Mapping[str, frozenset[str]]] = {
-    **dict.fromkeys(("string", "text", "email", "url", "ip", "mac", "date"), frozenset({"string"})),
-    **dict.fromkeys(("identifier", "phone", "datetime"), frozenset({"string", "number"})),
-    "number": frozenset({"number"}),
-    "boolean": frozenset({"boolean"}),
-}
-_BUILT_IN: Final = Path(__file__).with_name("entities.yml")
-_WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+|[^\W_A-Za-z0-9]+")
-_TRANSCRIBED: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
-_MOST_WORDS: Final = 8  # of a name are looked at, from its end
+_CARRIED_BY: Final[Mapping[str, set[str]]] = {
+    kind: {"string"}
+    for kind in ("string", "text", "email", "url", "ip", "mac", "uuid", "hash", "iban", "date", "country", "language",
+                 "currency")
+} | {
+    kind: {"string", "number"} for kind in ("identifier", "phone", "credit_card", "postal_code", "datetime")
+} | {
+    "number": {"number"}, "latitude": {"number"}, "longitude": {"number"}, "boolean": {"boolean"},
+}  # fmt: skip
 _LONGEST_NAME: Final = 200  # characters; longer ones are data in the wrong place
-_SYNONYM: Final = 0.95
-_UNKNOWN_PREFIX: Final = 0.75
-_OTHER_ENTITY: Final = 0.5
 _NAME_OF_ENTITY: Final = 0.7
 _NESTED: Final = 0.8
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Property(_Part):
-    """A property of an entity."""
-
-    type: PropertyType = Field("string", description="What its values are.")
-    synonyms: list[str] = Field([], description="Other names of fields that hold it.")
-    weight: float = Field(1.0, ge=0, le=1, description="How much such a field says that a record is of this entity.")
-
-
-class Entity(_Part):
-    """A kind of thing that records tell of."""
-
-    description: str = ""
-    synonyms: list[str] = Field([], description="What fields that hold one, or their prefixes, are called.")
-    key: list[str] = Field([], description="Properties that identify one, the best first.")
-    properties: dict[str, Property] = Field({}, description="By canonical name.")
-
-
-class Relation(_Part):
-    """How an entity of one kind relates to one of another."""
-
-    type: str
-    source: str = Field(alias="from")
-    target: str = Field(alias="to")
-    synonyms: list[str] = Field([], description="Fields of the first entity that hold the second.")
-
-
-class _File(_Part):
-    entities: dict[str, Entity] = {}
-    relations: list[Relation] = []
-
-
-class Match(NamedTuple):
-    """What a field may stand for; `score` from 0 to 1."""
-
-    entity: str
-    property: str
-    score: float
 
 
 class Catalogue:
@@ -103,6 +57,8 @@ class Catalogue:
         By type.
     relations
         Between them.
+    language
+        What names of fields are made of.
 
     Raises
     ------
@@ -110,7 +66,9 @@ class Catalogue:
         A key names no property, a relation names no entity, or two properties of one entity share a name.
     """
 
-    def __init__(self, entities: Mapping[str, Entity], relations: list[Relation]) -> None:
+    def __init__(
+        self, entities: Mapping[str, Entity], relations: list[Relation], language: Words | None = None
+    ) -> None:
         self.entities = dict(entities)
         self.relations = tuple(relations)
         self._fields: dict[str, dict[str, Match]] = defaultdict(dict)
@@ -125,6 +83,7 @@ class Catalogue:
             for term in _terms(relation.synonyms):
                 self._roles[term].append(relation)
                 self._hints[term].setdefault(relation.target)
+        self._by_words = ByWords(self.entities, self.relations, language or Words())
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Self:
@@ -135,15 +94,15 @@ class Catalogue:
         ConfigurationError
             The file is missing, no YAML, or does not say what a catalogue says; the message names file and key.
         """
-        file = _read(_BUILT_IN)
+        file = read(BUILT_IN)
         entities, relations = dict(file.entities), list(file.relations)
         if path is None:
-            return cls(entities, relations)
-        own = _read(Path(path))
+            return cls(entities, relations, file.words)
+        own = read(Path(path))
         for name, entity in own.entities.items():
-            entities[name] = _merged(entities[name], entity) if name in entities else entity
+            entities[name] = merged(entities[name], entity) if name in entities else entity
         try:
-            return cls(entities, [*relations, *own.relations])
+            return cls(entities, [*relations, *own.relations], merged_words(file.words, own.words))
         except ConfigurationError as error:
             raise ConfigurationError(f"{path}: {error.message}") from None
 
@@ -158,37 +117,58 @@ class Catalogue:
         """What a field of that name may stand for, the best first.
 
         The name may be a dotted path; what stands before the property (``customer`` in ``customer_email``) tells the
-        entity, or lowers the score where it is not known.
+        entity, or lowers the score where it is not known. A name that nobody wrote down is taken by its words.
         """
         return self._match(name)
+
+    def hints(self, name: str) -> frozenset[str]:
+        """The types that the words of a name speak for, such as ``datetime`` for ``created_at``."""
+        if len(name) > _LONGEST_NAME:
+            return frozenset()
+        return self._by_words.types(name.rpartition(".")[2])
 
     def _find(self, name: str) -> tuple[Match, ...]:
         if len(name) > _LONGEST_NAME:
             return ()
+        found: dict[tuple[str, str], Match] = {}
+        for match in (*self._find_written(name), *self._by_words.find(name)):
+            known = found.get(match[:2])
+            if known is None or known.score < match.score:
+                found[match[:2]] = match
+        if not found:
+            found = {match[:2]: match for match in self._find_entity(name)}
+        return tuple(sorted(found.values(), key=lambda match: -match.score))
+
+    def _find_written(self, name: str) -> tuple[Match, ...]:
+        """By the names that stand in the catalogue, at the end of the field's name."""
         outer, _, inner = name.rpartition(".")  # user_name is one name, user.name is the name of a user
-        before, words = _words(outer)[-_MOST_WORDS:], _words(inner)[-_MOST_WORDS:]
-        for start in range(len(words)):
-            found = _lookup(self._fields, "".join(words[start:]))
+        before, own = words(outer)[-MOST_WORDS:], words(inner)[-MOST_WORDS:]
+        for start in range(len(own)):
+            found = _lookup(self._fields, "".join(own[start:]))
             if found:
-                return self._weigh(list(found.values()), [*before, *words[:start]])
-        # a field called like an entity (company, customer) holds its name, as a rule
-        whole = _lookup(self._hints, "".join(words)) or _lookup(self._hints, words[-1] if words else "") or {}
+                return self._weigh(list(found.values()), [*before, *own[:start]])
+        return ()
+
+    def _find_entity(self, name: str) -> tuple[Match, ...]:
+        """A field called like an entity (company, customer) holds its name, as a rule."""
+        own = words(name.rpartition(".")[2])[-MOST_WORDS:]
+        whole = _lookup(self._hints, "".join(own)) or _lookup(self._hints, own[-1] if own else "") or {}
         named = (entity for entity in whole if "name" in self.entities[entity].properties)
         return tuple(Match(entity, "name", _NAME_OF_ENTITY) for entity in named)
 
     def entities_called(self, name: str) -> list[str]:
         """The entities that a field of that name holds: by their names, synonyms and roles (``employer``)."""
-        return list(_lookup(self._hints, "".join(_words(name))) or ())
+        return list(_lookup(self._hints, "".join(words(name))) or ())
 
     def relations_called(self, name: str) -> list[Relation]:
         """The relations whose second entity stands in a field of that name."""
-        return list(_lookup(self._roles, "".join(_words(name))) or ())
+        return list(_lookup(self._roles, "".join(words(name))) or ())
 
     def infer(self, name: str, kind: Kind) -> str:
         """The type of a field, by its name and the JSON type of its values alone."""
         for match in self.match(name):
             found = self.entities[match.entity].properties[match.property].type
-            if kind in _CARRIED_BY[found] and match.score >= _UNKNOWN_PREFIX * _SYNONYM:
+            if kind in _CARRIED_BY[found] and match.score >= UNKNOWN_PREFIX * SYNONYM:
                 return found
         return kind
 
@@ -244,7 +224,7 @@ class Catalogue:
                 taken = self._fields[term].get(name)
                 if taken is not None:
                     raise ConfigurationError(f"entity {name}: {taken.property} and {title} are both called {term}")
-                self._fields[term][name] = Match(name, title, 1.0 if term in canonical else _SYNONYM)
+                self._fields[term][name] = Match(name, title, 1.0 if term in canonical else SYNONYM)
 
 
 @cache
@@ -255,65 +235,22 @@ def built_in() -> Catalogue:
 
 def _prefix_factor(entity: str, hints: set[str]) -> float:
     if not hints:
-        return _UNKNOWN_PREFIX
-    return _SYNONYM if entity in hints else _OTHER_ENTITY
-
-
-def _words(name: str) -> list[str]:
-    """The words of a name, without case and accents."""
-    plain = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
-    return [word.casefold() for word in _WORDS.findall(plain.replace("ß", "ss"))]
+        return UNKNOWN_PREFIX
+    return SYNONYM if entity in hints else OTHER_ENTITY
 
 
 def _terms(names: list[str]) -> list[str]:
     """What `names` are looked up by; umlauts in both spellings."""
-    spellings = (spelling for name in names for spelling in (name, name.translate(_TRANSCRIBED)))
-    return [term for term in dict.fromkeys("".join(_words(spelling)) for spelling in spellings) if term]
+    return [term for term in dict.fromkeys("".join(words(spelling)) for spelling in spellings(names)) if term]
 
 
 def _variants(term: str) -> Iterator[str]:
     yield term
     bare = term.rstrip("0123456789")
     yield bare
-    yield bare.removesuffix("s")
-    yield bare.removesuffix("es")
+    yield from singular(bare)
 
 
 def _lookup(index: Mapping[str, Any], term: str) -> Any:
     # `get` alone: the indexes make entries of what is asked for by subscript
     return next((found for variant in _variants(term) if (found := index.get(variant))), None)
-
-
-def _merged(entity: Entity, own: Entity) -> Entity:
-    properties = dict(entity.properties)
-    for name, prop in own.properties.items():
-        if name in properties:
-            synonyms = [*properties[name].synonyms, *prop.synonyms]
-            update = {field: getattr(prop, field) for field in prop.model_fields_set}
-            prop = properties[name].model_copy(update={**update, "synonyms": synonyms})
-        properties[name] = prop
-    return Entity(
-        description=own.description or entity.description,
-        synonyms=[*entity.synonyms, *own.synonyms],
-        key=own.key or entity.key,
-        properties=properties,
-    )
-
-
-def _read(path: Path) -> _File:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return _File.model_validate(content or {})
-    except OSError as error:
-        raise ConfigurationError(f"the catalogue {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"the catalogue {path} is not UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigurationError(f"{where}: the catalogue is not YAML") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        hint = "quote it: bare yes, no, on and off are booleans in YAML" if first["type"] == "string_type" else ""
-        raise ConfigurationError(f"{path}: {key}: {first['msg']}", hint=hint) from None

@@ -126,6 +126,7 @@ def test_a_file_that_is_there_is_not_written_over(call, folder):
     ("content", "said"),
     [
         (b"[{}]", "one JSON array"),
+        (b"PAR1", "parquet, which no source reads"),
         ("id,name\n".encode("utf-16"), "not UTF-8"),
         (b"", "holds no record"),
         (b"id,name\n1\n", "holds no record"),

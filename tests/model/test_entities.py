@@ -61,6 +61,44 @@ def test_names_of_properties_of_persons(names, expected):
     assert best(names.split()[0].replace("_", " ").title()) == ("Person", expected)
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("customer_first_nm name_first fstName nameFirst emp_first_name", ("Person", "first_name")),
+        ("lastnm emp_last_nm surname_1 NACHNAME_KUNDE", ("Person", "last_name")),
+        ("custname kundenname nom_client client_nom nombreCliente", ("Person", "name")),
+        ("telefonnummerKunde kundentelefonnummer usr_tel_nr phone_home TelefonNr numero_telephone fonNr phoneno",
+         ("Person", "phone")),
+        ("telephon telefone_nr", ("Person", "phone")),
+        ("gebdat geb_dat dt_naissance fecha_nac date_naiss birth_dt", ("Person", "birth_date")),
+        ("primary_email email_work src_user_mail correo_cliente", ("Person", "email")),
+        ("cod_postal codePostal postal_cd zip_cd CÓDIGO_POSTAL", ("Location", "postal_code")),
+        ("ville stadt_kunde nombre_ciudad cityName", ("Location", "city")),
+        ("vendor_nm lieferantenname nom_fournisseur proveedor_nombre", ("Organization", "name")),
+        ("dst_ip_addr src_ip ipaddr_client srcip", ("Device", "ip_address")),
+        ("sent_dt fecha_envio gesendet_am", ("Communication", "sent_at")),
+    ],
+)  # fmt: skip
+def test_names_that_stand_nowhere_are_taken_by_their_words(names, expected):
+    for name in names.split():
+        assert best(name) == expected, name
+
+
+def test_what_the_other_words_of_a_name_say_weighs():
+    def score(name):
+        return next(match.score for match in built_in().match(name) if match.property == "name")
+
+    assert score("cust_nm") > score("nm_xyz") > score("nm_iban"), "the name of something else is not a person's"
+    assert built_in().match("order_date") == () == built_in().match("betrag"), "words alone are no property"
+
+
+def test_words_speak_for_types():
+    hints = built_in().hints
+    assert hints("created_at") == hints("expires_on") == {"datetime"}
+    assert hints("fecha_pedido") == {"date", "datetime"} and hints("user.homepage") == {"url"}
+    assert hints("xyz") == hints("") == hints("x" * 1000) == frozenset()
+
+
 def test_umlauts_in_every_spelling():
     for name in ("straße", "STRASSE", "Strasse", "strasse"):
         assert best(name) == ("Location", "street")
@@ -97,7 +135,7 @@ def test_matches_are_sorted_and_exist(name):
 def test_types_by_name_and_json_type():
     infer = built_in().infer
     assert [infer(name, "string") for name in ("mail", "client_ip", "dob", "ts", "homepage", "body", "zip", "xyz")] == [
-        "email", "ip", "date", "datetime", "url", "text", "identifier", "string",
+        "email", "ip", "date", "datetime", "url", "text", "postal_code", "string",
     ]  # fmt: skip
     assert infer("ts", "number") == "datetime" and infer("phone", "number") == "phone"
     assert infer("email", "boolean") == "boolean" and infer("price", "string") == "string"
@@ -146,6 +184,11 @@ entities:
       hull: {}
 relations:
   - {type: sails_on, from: Person, to: Ship, synonyms: [aboard]}
+words:
+  concepts: {hull: [rumpf], email: [epost]}
+  fillers: [och]
+  qualifiers: [gammal]
+  types: {email: [brev]}
 """
 
 
@@ -159,6 +202,8 @@ def test_a_file_is_merged_over_the_built_in(tmp_path):
     assert own.entities["Person"].properties["email"].weight == 0.5
     assert own.entities["Person"].key == ["badge"]
     assert own.guess({("hull",): "string"}) == "Ship"
+    assert own.match("gammal_rumpf")[0] == ("Ship", "hull", 0.873)
+    assert own.match("epost_och_kunde")[0][:2] == ("Person", "email") and own.hints("brev") == {"email"}
     assert [relation.target for relation in own.relations_called("aboard")] == ["Ship"]
     assert built_in().match("elektropost") == (), "the built-in one stays as it is"
     file.write_text("", encoding="utf-8")
