@@ -1,6 +1,6 @@
-"""``/etl/pii-scan`` and ``/etl/license-check``: what the stream does, asked for a sample or a license.
+"""``/etl/preview-schema``, ``/etl/pii-scan`` and ``/etl/license-check``: what the stream does, asked for a sample.
 
-The code is the stream's: recognizers and policies of `redact`, rules and registry of `license`.
+The code is the stream's: the catalogue of `tag`, recognizers and policies of `redact`, rules and registry of `license`.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from penstock.agents.license._check import CheckRequest, license_check
 from penstock.agents.redact import _report
+from penstock.agents.tag.inference.preview import preview
 from penstock.api.tokens import Caller
 from penstock.model.component import Resources
 
@@ -24,6 +25,49 @@ class Sample(BaseModel):
 
     sample_rows: list[dict[str, Any]] = Field(max_length=MOST_ROWS)
     tenant_id: str = Field(min_length=1, max_length=128)
+
+
+class Constraints(BaseModel):
+    """What the values of a field keep to."""
+
+    min: Any = None
+    max: Any = None
+    pattern: str | None = None
+    enum: list[Any] | None = None
+
+
+class FieldFound(BaseModel):
+    """A field, as the rows have it."""
+
+    name: str
+    inferred_type: str
+    nullable: bool
+    sample_values: list[Any] = Field(description="What is personal in them is masked.")
+    confidence: float
+    format: str | None = None
+    null_count: int
+    constraints: Constraints
+
+
+class SuggestedMapping(BaseModel):
+    """What a field is among the canonical entities."""
+
+    source_field: str
+    canonical_entity: str
+    canonical_property: str
+    confidence: float
+    reasoning: str
+
+
+class SchemaPreview(BaseModel):
+    """What sample rows are made of."""
+
+    fields: list[FieldFound]
+    suggested_mappings: list[SuggestedMapping]
+    primary_entity: str | None
+    record_count: int
+    primary_key: list[str] | None
+    null_counts: dict[str, int]
 
 
 class PiiMatch(BaseModel):
@@ -94,6 +138,11 @@ def router(environ: Mapping[str, str], check: Any) -> APIRouter:
     """
     routes = APIRouter(prefix="/etl", tags=["governance"])
     Calling = Annotated[Caller, Depends(check)]  # noqa: N806 # a type
+
+    @routes.post("/preview-schema", summary="What sample rows are made of, and what they stand for")
+    def preview_schema(sample: Sample, caller: Calling) -> SchemaPreview:
+        caller.of(sample.tenant_id)
+        return SchemaPreview.model_validate(preview(sample.sample_rows).answer())
 
     @routes.post("/pii-scan", summary="What is personal in sample rows, and what to do about it")
     def pii_scan(sample: Sample, caller: Calling) -> PiiReport:

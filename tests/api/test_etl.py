@@ -5,6 +5,20 @@ import pytest
 ROWS = [{"ssn": "123-45-6789", "mail": f"ann{n}@example.com", "n": n} for n in range(100)]
 
 
+async def test_preview_schema(client) -> None:
+    rows = [{"e_mail": f"ann{n}@example.com", "vorname": "Ann", "born": "1980-02-29", "n": n} for n in range(100)]
+    answer = await client().post("/etl/preview-schema", json={"sample_rows": rows, "tenant_id": "acme"})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert {"fields", "suggested_mappings", "primary_entity", "record_count"} <= set(found)
+    assert (found["primary_entity"], found["record_count"]) == ("Person", 100)
+    types = {field["name"]: field["inferred_type"] for field in found["fields"]}
+    assert types == {"e_mail": "email", "vorname": "string", "born": "date", "n": "integer"}
+    mapped = {each["source_field"]: each["canonical_property"] for each in found["suggested_mappings"]}
+    assert mapped["e_mail"] == "email"
+    assert "ann0@" not in answer.text
+
+
 async def test_pii_scan(client) -> None:
     answer = await client().post("/etl/pii-scan", json={"sample_rows": ROWS, "tenant_id": "acme"})
     assert answer.status_code == 200, answer.text
@@ -32,11 +46,11 @@ async def test_license_check(client) -> None:
     assert said["compliant"] is False and said["violations"]
 
 
-@pytest.mark.parametrize("path", ["/etl/pii-scan", "/etl/license-check"])
+@pytest.mark.parametrize("path", ["/etl/preview-schema", "/etl/pii-scan", "/etl/license-check"])
 async def test_for_the_own_tenant_only(client, path) -> None:
     sample = {"sample_rows": [], "tenant_id": "acme"}
     question = {"source_name": "a", "source_type": "csv", "license_id": "MIT", "tenant_id": "acme"}
-    body = sample if path.endswith("scan") else question
+    body = question if path.endswith("check") else sample
     answer = await client("other").post(path, json=body)
     assert (answer.status_code, answer.json()["code"]) == (403, "wrong_tenant")
 
@@ -45,7 +59,7 @@ async def test_every_path_asks_for_a_token(client) -> None:
     http = client()
     paths = (await http.get("/openapi.json")).json()["paths"]
     http.headers.pop("Authorization")
-    assert len(paths) >= 8
+    assert len(paths) >= 9
     for path, methods in paths.items():
         for method in methods:
             answer = await http.request(method.upper(), path.replace("{", "").replace("}", ""))
