@@ -48,7 +48,7 @@ integration: setup ## tests on a real Kafka
 .PHONY: chaos-short
 chaos-short: setup
 	$(BIN)/pytest -q -m chaos tests/chaos --ignore tests/chaos/scenarios
-	CHAOS_SEED=$(SEED) $(BIN)/pytest -q -m chaos tests/chaos/scenarios/test_poison.py tests/chaos/scenarios/test_storm.py
+	CHAOS_SEED=$(SEED) $(BIN)/pytest -q -m chaos $(addprefix tests/chaos/scenarios/,test_poison.py test_storm.py test_broker.py test_soak.py)
 
 chaos: setup ## every fault at its full size, up to 80 minutes, counted by an outside oracle (SEED=7 draws others)
 	PENSTOCK_CHAOS_SEED=$(SEED) $(BIN)/pytest -q -m chaos tests/chaos --ignore tests/chaos/scenarios

@@ -9,6 +9,9 @@ offsets serve lag displays only. What is changed:
 * `Consumer._getmany` takes few messages at a time, in turns, and none of a partition that is held back. Faust's own
   way, `pause_partitions`, loses those that were fetched and not yet handed on: it skips them, and its position is past
   them.
+* `_Tables.on_start` does not wait a second for tables that somebody may yet declare;
+* while partitions change hands a fetch waits at the broker for `PLACING_FETCH_MS` only. Faust's own waits 1.5 s, and a
+  connection is answered in order: each question for offsets stood behind one.
 
 faust-streaming is pinned exactly for them.
 """
@@ -22,6 +25,7 @@ from typing import Any, Protocol
 
 import faust
 from aiokafka.errors import IllegalStateError
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tables import TableT
@@ -32,6 +36,7 @@ from penstock.topology.plan import Agent
 BUFFERED_FRAMES = 16  # Faust's default of 4096 held 500 MB of frames
 TAKEN_FRAMES = 2  # at a time: what is taken is unpacked at once, what is not stays compressed in the fetcher
 TAKEN_SMALL_FRAMES, TAKEN_BYTES = 64, 128 * 1024  # more, as long as those of the last time were small
+PLACING_FETCH_MS, FETCH_MS = 20, 500
 _HELD_SECONDS = 0.02
 _ALL_HELD_SECONDS = 0.2
 _POSITION_SECONDS = 1.0
@@ -120,13 +125,22 @@ class Consumer(driver.Consumer):
             thread._fetch_records, thread._ensure_consumer(), wanted, timeout=timeout, max_records=most
         )
 
+    def _new_consumer_thread(self) -> "_Thread":
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
     async def perform_seek(self) -> None:
         await super().perform_seek()
         await self.app.hop.take_places(self)
+        self._fetch_for(FETCH_MS)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self._fetch_for(PLACING_FETCH_MS)
         self.app.hop.give_up_places(revoked)
         await super().on_partitions_revoked(revoked)
+
+    def _fetch_for(self, milliseconds: int) -> None:
+        """Let the broker wait so long for something to answer the next fetches with."""
+        self._thread._ensure_consumer()._fetcher._fetch_max_wait_ms = milliseconds
 
     async def begins_at(self, tp: TP) -> int:
         """The first offset that the partition's log still has."""
@@ -143,6 +157,21 @@ class Consumer(driver.Consumer):
         self._acked.pop(tp, None)
         self._acked_index.pop(tp, None)
         self._committed_offset[tp] = offset
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    """Where Faust's consumer lives."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        made = super()._create_worker_consumer(transport)
+        made._fetch_max_wait_ms = PLACING_FETCH_MS
+        return made
+
+
+class _Tables(TableManager):
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class _Transport(driver.Transport):
@@ -171,6 +200,7 @@ def make_app(
         **cluster.faust_settings(),
         store="rocksdb://?driver=rocksdict",
         datadir=str(folder),
+        TableManager=_Tables,
         topic_partitions=partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,
