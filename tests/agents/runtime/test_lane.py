@@ -215,13 +215,12 @@ async def test_what_comes_while_a_frame_is_under_way_is_taken_as_one() -> None:
 
 
 async def test_frames_that_are_full_do_not_wait_for_each_other() -> None:
-    writer, faust = Writer(slow=0.2), Faust([frame(0, 9, genesis=True), frame(10, 19), frame(20, 29)], [], 0)
+    never = 3600.0
+    writer, faust = Writer(slow=never), Faust([frame(0, 9, genesis=True), frame(10, 19), frame(20, 29)], [], 0)
     lane = make(faust, writer, None, [], Batching(frame_records=10))
     for offset, one in faust.messages():
         lane.offer(SimpleNamespace(ack=_ack), message(offset, one))
-    began = asyncio.get_running_loop().time()
-    await until(lambda: len(writer.sent) == 3)
-    assert asyncio.get_running_loop().time() - began < 0.15
+    await until(lambda: len(writer.sent) == 3)  # although none is acknowledged
     lane.close()
 
 
