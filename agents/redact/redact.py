@@ -12,19 +12,22 @@ the exact pattern and the validator of the category in question decide. The cand
 patterns find (see `_recognizer`), so that this is the same as trying every pattern on every value.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
 import orjson
 from msgspec import UNSET, UnsetType
 from pydantic import Field, StringConstraints
 
-from penstock.agents.redact import _message, _numbering, _policy, _recognizer, _secret
+from penstock.agents.redact import _message, _numbering, _policy, _recognizer
 from penstock.agents.redact._engine import AnyLeaves, Counts, Engine, Find
-from penstock.agents.redact._policy import Policy
+from penstock.agents.redact._policy import Choice, FieldChoice, Policy
+from penstock.agents.redact._sealing import Scope, Subjects
 from penstock.agents.redact._spans import in_order
+from penstock.agents.redact._subject import subject_of, tenant_of
 from penstock.agents.redact._walk import Leaves
 from penstock.agents.redact.recognizers import phone
+from penstock.model import keyring
 from penstock.model.component import ApplyBatch, Resources, StageConfig
 from penstock.model.record import Data, Headers, Record
 from penstock.model.verdict import KEEP, Keep
@@ -52,16 +55,17 @@ FieldName = Annotated[str, StringConstraints(pattern=r'^[^"\\\x00-\x1f]+$')]
 class Config(StageConfig):
     """What to look for, where, and what to do with it."""
 
-    policy: dict[str, str] = Field(
+    policy: dict[str, Choice] = Field(
         {},
-        description="Category -> strategy (mask, hash, remove, generalise, keep), where it is to differ from: email, "
+        description="Category -> strategy (mask, hash, tokenize, encrypt, pseudonymise, generalise, remove, or "
+        "{keep: <reason>}), where it is to differ from: email, "
         "phone, credit_card and iban mask, ssn hash, ip generalise; any other category mask.",
     )
-    fields: dict[FieldName, str | dict[str, str]] = Field(
+    fields: dict[FieldName, FieldChoice] = Field(
         {},
-        description="Field -> {category: strategy}, which holds there instead; or -> one strategy: keep keeps what is "
-        "found there, any other hides the whole value whatever it is. A name stands for any field of that name, a "
-        "dotted path for that field; both hold for what is below as well. The key is kafka.key, a header "
+        description="Field -> {category: strategy}, which holds there instead; or -> one strategy: {keep: <reason>} "
+        "keeps what is found there, any other hides the whole value whatever it is. A name stands for any field of "
+        "that name, a dotted path for that field; both hold for what is below as well. The key is kafka.key, a header "
         "kafka.headers.<name>.",
     )
     categories: tuple[str, ...] | None = Field(None, description="The categories to look for; all where absent.")
@@ -76,7 +80,14 @@ class Config(StageConfig):
     key_env: str = Field(
         "PENSTOCK_HASH_KEY",
         min_length=1,
-        description="The environment variable that holds the key of hashes; <key_env>_FILE names a file instead.",
+        description="The environment variable that holds the key of strategies, or <key_env>_FILE a file with it; see "
+        "PENSTOCK_KEYS_FILE for several.",
+    )
+    subject: tuple[str, ...] = Field(
+        (),
+        description="Dotted paths of fields that say whose a record is, such as customer.id; the first that is there "
+        "counts. What tokenize and encrypt write of the record goes when that person is erased. Where none is "
+        "there, each value is its own subject.",
     )
 
 
@@ -112,7 +123,8 @@ def build(config: Config, resources: Resources) -> ApplyBatch:
     ConfigurationError
         A category, strategy or region is unknown or does not fit; or a strategy needs the key and there is none.
     """
-    return _Redactor(_engine(config, resources))
+    engine = _engine(config, resources)
+    return _Redactor(engine, _subjects(config, resources) if engine.policy.seals else None)
 
 
 def finder(config: Config) -> Callable[[Data], list[Found]]:
@@ -155,21 +167,26 @@ class _Redactor:
     Notes such as the schema's come with every record; what was clean once is not looked at again.
     """
 
-    __slots__ = ("_clean", "_engine", "_written")
+    __slots__ = ("_clean", "_engine", "_subjects", "_written")
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, subjects: Subjects | None = None) -> None:
         self._engine = engine
+        self._subjects = subjects
         self._clean: set[tuple[str, bytes]] = set()
         self._written: dict[tuple[Any, ...], bytes] = {}
 
     async def __call__(self, records: Sequence[Record]) -> list[Keep]:
         verdicts: list[Keep] = []
         for some in _by_size(records):
-            verdicts += self._redact(some)
+            parts = [self._parts(record) for record in some]
+            finds = self._find(parts)
+            scopes = await self._scopes(some, parts, finds)
+            found = iter(finds)
+            each = zip(some, parts, scopes, strict=True)
+            verdicts += [self._verdict(record, part, found, scope) for record, part, scope in each]
         return verdicts
 
-    def _redact(self, records: Sequence[Record]) -> list[Keep]:
-        parts = [self._parts(record) for record in records]
+    def _find(self, parts: Sequence[_Parts]) -> list[list[Find]]:
         looked_at: list[AnyLeaves] = []
         for data, message, notes in parts:
             looked_at.append(data)
@@ -177,8 +194,20 @@ class _Redactor:
                 looked_at.append(message)
             if notes:
                 looked_at += [leaves for _, leaves in notes]
-        found = iter(self._engine.find(looked_at))
-        return [self._verdict(record, part, found) for record, part in zip(records, parts, strict=True)]
+        return self._engine.find(looked_at)
+
+    async def _scopes(
+        self, records: Sequence[Record], parts: Sequence[_Parts], finds: Sequence[Sequence[Find]]
+    ) -> Sequence[Scope | None]:
+        """The keys for what will be sealed of each record."""
+        if self._subjects is None:
+            return [None] * len(records)
+        found, to_seal = iter(finds), self._engine.to_seal
+        matches = []
+        for data, message, notes in parts:
+            looked_at = [data, *([message] if message is not None else []), *(leaves for _, leaves in notes)]
+            matches.append([match for leaves in looked_at for match in to_seal(leaves, next(found))])
+        return await self._subjects.scopes(records, matches)
 
     def _parts(self, record: Record) -> _Parts:
         entry, engine = record.entry, self._engine
@@ -190,22 +219,22 @@ class _Redactor:
         message = engine.leaves(_message.tree(entry)) if entry.key or entry.headers else None
         return _Parts(engine.record_leaves(record.layout, record.data), message, notes)
 
-    def _verdict(self, record: Record, parts: _Parts, found: Iterator[Sequence[Find]]) -> Keep:
+    def _verdict(self, record: Record, parts: _Parts, found: Iterator[Sequence[Find]], scope: Scope | None) -> Keep:
         engine = self._engine
         counts: Counts = {}
         data: Any = UNSET
         key: bytes | UnsetType | None = UNSET
         headers: Headers | UnsetType = UNSET
-        if _changes(parts.data, finds := next(found)) and engine.redact(parts.data, finds, counts):
+        if _changes(parts.data, finds := next(found)) and engine.redact(parts.data, finds, counts, scope=scope):
             data = parts.data.tree
         if parts.message is not None:
             finds = next(found)
-            if _changes(parts.message, finds) and engine.redact(parts.message, finds, counts, null=False):
+            if _changes(parts.message, finds) and engine.redact(parts.message, finds, counts, null=False, scope=scope):
                 key, headers = _message.rewritten(record.entry, parts.message.tree)
         notes: dict[str, Any] = {}
         for note, leaves in parts.notes:
             before = sum(counts.values())
-            if _changes(leaves, finds := next(found)) and engine.redact(leaves, finds, counts):
+            if _changes(leaves, finds := next(found)) and engine.redact(leaves, finds, counts, scope=scope):
                 notes[note[0]] = leaves.tree if leaves.prefix else leaves.tree[note[0]]
             elif sum(counts.values()) == before:
                 self._remember(note)
@@ -278,12 +307,22 @@ def _engine(config: Config, resources: Resources | None) -> Engine:
 
 
 def _compile(
-    config: Config, policy: dict[str, str], recognizers: list[_recognizer.Recognizer], resources: Resources | None
+    config: Config,
+    policy: Mapping[str, Choice],
+    recognizers: list[_recognizer.Recognizer],
+    resources: Resources | None,
 ) -> Policy:
     if resources is None:
         return _policy.compile_policy(policy, config.fields, recognizers, _policy.label)
-    used = [policy.get(item.category, _policy.FALLBACK) for item in recognizers]
-    for rule in config.fields.values():
-        used += [rule] if isinstance(rule, str) else rule.values()
-    secret = _secret.load(config.key_env, resources.environ) if _policy.needs_key(used) else None
-    return _policy.compile_policy(policy, config.fields, recognizers, _policy.maker(secret))
+    wanted = _policy.needs_key(policy, config.fields, [item.category for item in recognizers])
+    key = keyring.load(resources.environ, config.key_env).current if wanted else None
+    return _policy.compile_policy(policy, config.fields, recognizers, _policy.maker(key))
+
+
+def _subjects(config: Config, resources: Resources) -> Subjects:
+    """Whose values are, and the vault with their keys."""
+    from penstock.stores.vault import Vault, vault_url  # takes SQLAlchemy, which few need
+
+    keys = keyring.load(resources.environ, config.key_env)
+    vault = Vault(vault_url(resources.environ), keys, resources.clock)
+    return Subjects(vault, keys, subject_of(config.subject), tenant_of(resources.tenant), resources.clock)
