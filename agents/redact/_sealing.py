@@ -28,7 +28,7 @@ from penstock.model.record import Record
 REMEMBERED_SECONDS: Final = 300.0
 ERASED: Final = "erased"
 
-_MOST_REMEMBERED: Final = 20_000
+_MOST_REMEMBERED: Final = 50_000
 _GROUPED: Final = re.compile(r"[0-9 +()/\-\u2010-\u2015]*[0-9][0-9 +()/\-\u2010-\u2015]*")
 
 
@@ -93,7 +93,9 @@ def plain(text: str) -> str:
     >>> plain(" Ann@Example.com"), plain("+1 (415) 555-2671"), plain("192.0.2.1")
     ('ann@example.com', '14155552671', '192.0.2.1')
     """
-    name = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    name = " ".join(text.casefold().split())
     return re.sub("[^0-9]", "", name) if _GROUPED.fullmatch(name) else name
 
 

@@ -36,7 +36,7 @@ _POSTAL: Final = re.compile(
     "[0-9]{5}(?:-[0-9]{4})?|[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}|[0-9]{4} ?[A-Z]{2}|[0-9]{4}"
 )
 
-_POSTAL_AREA: Final = re.compile(r"[0-9A-Z]{2}[*][* -]*")
+_POSTAL_AREA: Final = re.compile(r"[0-9A-Z]{2}[* -]*[*]")
 
 
 def build(recognizer: Recognizer, key: Key | None) -> Replace:
