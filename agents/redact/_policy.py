@@ -24,6 +24,8 @@ FALLBACK: Final = "mask"
 KEEP: Final = "keep"
 """The strategy that leaves a match as it is."""
 
+FieldName = Annotated[str, StringConstraints(pattern=r'^[^"\\\x00-\x1f]+$')]
+
 
 def _says_why(choice: Any) -> Any:
     if choice == KEEP:

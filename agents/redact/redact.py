@@ -13,15 +13,17 @@ patterns find (see `_recognizer`), so that this is the same as trying every patt
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import orjson
 from msgspec import UNSET, UnsetType
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from penstock.agents.redact import _message, _numbering, _policy, _recognizer
+from penstock.agents.redact import _message, _numbering, _policy, _policy_file, _recognizer
 from penstock.agents.redact._engine import AnyLeaves, Counts, Engine, Find
-from penstock.agents.redact._policy import Choice, FieldChoice, Policy
+from penstock.agents.redact._policy import Choice, FieldChoice, FieldName, Policy
+from penstock.agents.redact._policy_file import Settled
 from penstock.agents.redact._sealing import Scope, Subjects
 from penstock.agents.redact._spans import in_order
 from penstock.agents.redact._subject import subject_of, tenant_of
@@ -29,6 +31,7 @@ from penstock.agents.redact._walk import Leaves
 from penstock.agents.redact.recognizers import phone
 from penstock.model import keyring
 from penstock.model.component import ApplyBatch, Resources, StageConfig
+from penstock.model.errors import ConfigurationError
 from penstock.model.record import Data, Headers, Record
 from penstock.model.verdict import KEEP, Keep
 
@@ -48,8 +51,6 @@ _RUN_BYTES: Final = 1 << 20
 _CLEAN_NOTES: Final = 256
 _WRITTEN_NOTES: Final = 1024
 _NOTE_BYTES: Final = 4096
-
-FieldName = Annotated[str, StringConstraints(pattern=r'^[^"\\\x00-\x1f]+$')]
 
 
 class Config(StageConfig):
@@ -89,6 +90,12 @@ class Config(StageConfig):
         "counts. What tokenize and encrypt write of the record goes when that person is erased. Where none is "
         "there, each value is its own subject.",
     )
+    policy_file: str | None = Field(
+        None,
+        description="A YAML file that says by tenant, category, field and purpose which strategy answers; what it says "
+        "holds, whatever policy and fields say. See docs/POLICY.md.",
+    )
+    purpose: str | None = Field(None, description="What the records are for: which part of the policy file holds.")
 
 
 class Found(NamedTuple):
@@ -123,8 +130,12 @@ def build(config: Config, resources: Resources) -> ApplyBatch:
     ConfigurationError
         A category, strategy or region is unknown or does not fit; or a strategy needs the key and there is none.
     """
-    engine = _engine(config, resources)
-    return _Redactor(engine, _subjects(config, resources) if engine.policy.seals else None)
+    engines = {tenant: _engine(config, resources, rules) for tenant, rules in _settled(config).items()}
+    subjects = _subjects(config, resources) if any(engine.policy.seals for engine in engines.values()) else None
+    redactors = {
+        tenant: _Redactor(engine, subjects if engine.policy.seals else None) for tenant, engine in engines.items()
+    }
+    return redactors[None] if len(redactors) == 1 else _ByTenant(redactors, tenant_of(resources.tenant))
 
 
 def finder(config: Config) -> Callable[[Data], list[Found]]:
@@ -262,6 +273,36 @@ class _Redactor:
             self._clean.add(note)
 
 
+class _ByTenant:
+    """The stage where tenants have policies of their own: the records of each go through theirs.
+
+    Parameters
+    ----------
+    redactors
+        By tenant; None is for all that have none.
+    tenant
+        Gives a record's tenant.
+    """
+
+    __slots__ = ("_redactors", "_tenant")
+
+    def __init__(self, redactors: Mapping[str | None, _Redactor], tenant: Callable[[Record], str]) -> None:
+        self._redactors = redactors
+        self._tenant = tenant
+
+    async def __call__(self, records: Sequence[Record]) -> list[Keep]:
+        theirs: dict[str | None, list[int]] = {}
+        for place, record in enumerate(records):
+            tenant = self._tenant(record)
+            theirs.setdefault(tenant if tenant in self._redactors else None, []).append(place)
+        verdicts = [KEEP] * len(records)
+        for known, places in theirs.items():
+            found = await self._redactors[known]([records[place] for place in places])
+            for place, verdict in zip(places, found, strict=True):
+                verdicts[place] = verdict
+        return verdicts
+
+
 def _changes(leaves: AnyLeaves, found: Sequence[Find]) -> bool:
     return bool(found or leaves.names or leaves.whole)
 
@@ -294,29 +335,47 @@ def _listed(counts: Counts) -> list[dict[str, Any]]:
     ]
 
 
-def _engine(config: Config, resources: Resources | None) -> Engine:
+def _settled(config: Config) -> dict[str | None, Settled]:
+    """What holds by tenant; None is for all that have no section of their own."""
+    options = Settled(DEFAULT_POLICY | config.policy, config.fields)
+    if config.policy_file is None:
+        if config.purpose is not None:
+            raise ConfigurationError("redact: a purpose needs a policy file", hint="set policy_file")
+        return {None: options}
+    file = _policy_file.load(Path(config.policy_file).expanduser())
+    if config.purpose is not None:
+        _policy_file.require_purpose(file, config.purpose)
+    tenants: list[str | None] = [None, *file.tenants]
+    looked_for = _categories(config)
+    return {tenant: _policy_file.settle(file, tenant, config.purpose, options, looked_for) for tenant in tenants}
+
+
+def _categories(config: Config) -> list[str]:
+    """The categories to look for, in order of precedence."""
     modules = _recognizer.RECOGNIZERS
     wanted = modules.modules if config.categories is None else config.categories
-    categories = in_order({modules.name(name) for name in wanted})
+    return in_order({modules.name(name) for name in wanted})
+
+
+def _engine(config: Config, resources: Resources | None, rules: Settled | None = None) -> Engine:
+    rules = rules or _settled(config)[None]
+    modules, categories = _recognizer.RECOGNIZERS, _categories(config)
     for name in [*config.policy, *config.field_names]:
         modules.name(name)  # raises for one that is unknown
     recognizers = [_recognizer.load(name, config.field_names.get(name), config.regions) for name in categories]
     _numbering.plan(config.regions)  # raises for a region that is unknown
-    policy = DEFAULT_POLICY | config.policy
-    return Engine(recognizers, _compile(config, policy, recognizers, resources))
+    return Engine(recognizers, _compile(config, rules, recognizers, resources))
 
 
 def _compile(
-    config: Config,
-    policy: Mapping[str, Choice],
-    recognizers: list[_recognizer.Recognizer],
-    resources: Resources | None,
+    config: Config, rules: Settled, recognizers: list[_recognizer.Recognizer], resources: Resources | None
 ) -> Policy:
+    policy, fields = rules
     if resources is None:
-        return _policy.compile_policy(policy, config.fields, recognizers, _policy.label)
-    wanted = _policy.needs_key(policy, config.fields, [item.category for item in recognizers])
+        return _policy.compile_policy(policy, fields, recognizers, _policy.label)
+    wanted = _policy.needs_key(policy, fields, [item.category for item in recognizers])
     key = keyring.load(resources.environ, config.key_env).current if wanted else None
-    return _policy.compile_policy(policy, config.fields, recognizers, _policy.maker(key))
+    return _policy.compile_policy(policy, fields, recognizers, _policy.maker(key))
 
 
 def _subjects(config: Config, resources: Resources) -> Subjects:
