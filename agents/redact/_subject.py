@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from penstock.agents.redact._recognizer import Recognizer
-from penstock.agents.redact._sealing import plain
+from penstock.agents.redact._sealing import plain, subject_id, subject_keys
 from penstock.agents.tag._path import getter
+from penstock.model.keyring import Keyring
 from penstock.model.record import HEADER_TENANT, Record
 
 
@@ -45,3 +46,12 @@ def names_of(value: str, recognizers: Iterable[Recognizer]) -> set[str]:
         if recognizer.is_value(value) or any(recognizer.takes(number, value) for number in patterns):
             names.add(plain(recognizer.canonical(value)))
     return names - {""}
+
+
+def subjects_of(
+    values: Iterable[str], tenants: Iterable[str], keyring: Keyring, recognizers: Sequence[Recognizer]
+) -> set[tuple[str, ...]]:
+    """What the vault may know those by whom `values` name, as `penstock.stores.vault.Vault.erase` takes it."""
+    keys = subject_keys(keyring.keys)
+    names = {name for value in values for name in names_of(value, recognizers)}
+    return {tuple(subject_id(key, tenant, name) for key in keys) for tenant in tenants for name in names}

@@ -42,7 +42,7 @@ class Config(SinkConfig):
 
 def build(config: Config, resources: Resources) -> Sink:
     client = ServiceClient.from_environment("the provenance ledger", resources.environ, VARIABLE, DEFAULT_URL)
-    return _Ledger(client, _key(config, resources.environ))
+    return _Ledger(client, signing_key(resources.environ, config.key_file))
 
 
 class _Head(msgspec.Struct):
@@ -182,8 +182,9 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _key(config: Config, environ: Mapping[str, str]) -> Ed25519PrivateKey:
-    if named := config.key_file or environ.get(KEY_VARIABLE):
+def signing_key(environ: Mapping[str, str], key_file: str | None = None) -> Ed25519PrivateKey:
+    """The key that signs; see the head of this module. Raises ConfigurationError."""
+    if named := key_file or environ.get(KEY_VARIABLE):
         path = Path(named).expanduser()
         if not path.is_file():  # a slip in its name must not make a new key without a word
             raise ConfigurationError(f"there is no signing key {path}", hint=f"set key_file or {KEY_VARIABLE}")
