@@ -17,32 +17,29 @@ def keys(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PENSTOCK_HASH_KEY", KEY)
 
 
+def line(n: int) -> dict[str, object]:
+    return {"n": n, "a": f"u{n}@example.com", "u@example.com": ["x", f"u{n}@example.com;u{n}@example.org"]}
+
+
 @pytest.fixture
 def sealed(call: Call, keys: None) -> list[bytes]:
     """Lines as `redact` prints them."""
-    lines = [
-        {"n": n, "a": f"u{n}@example.com", "u@example.com": ["x", f"u{n}@example.com;u{n}@example.org"]}
-        for n in range(1200)
-    ]
+    lines = [line(n) for n in range(1200)]
     result = call("stage", "run", "redact", "-o", "policy.email=tokenize", input=b"\n".join(map(orjson.dumps, lines)))
-    return [orjson.dumps(json.loads(line)["data"]) for line in result.stdout.splitlines()]
+    return [orjson.dumps(json.loads(out)["data"]) for out in result.stdout.splitlines()]
 
 
 def test_lines_come_out_as_they_were_before(call: Call, sealed: list[bytes]) -> None:
     assert b"@" not in b"".join(sealed)
     result = call("detokenize", input=b"\n".join(sealed))
     assert (result.exit_code, result.stderr) == (0, "")
-    found = [json.loads(line) for line in result.stdout.splitlines()]
-    assert found[1199] == {
-        "n": 1199,
-        "a": "u1199@example.com",
-        "u@example.com": ["x", "u1199@example.com;u1199@example.org"],
-    }
+    found = [json.loads(out) for out in result.stdout.splitlines()]
+    assert found[1199] == line(1199)
     assert [one["n"] for one in found] == list(range(1200))
 
 
 def test_text_around_and_between_words_stays(call: Call, sealed: list[bytes]) -> None:
-    one, two = (json.loads(line)["a"] for line in sealed[:2])
+    one, two = (json.loads(out)["a"] for out in sealed[:2])
     result = call("detokenize", input=orjson.dumps([f"{one}{two}", f"({one})", f"x{one}!", None, 1.5]) + b"\n\n")
     assert json.loads(result.stdout.splitlines()[0]) == [
         "u0@example.comu1@example.com", "(u0@example.com)", "xu0@example.com!", None, 1.5,
@@ -58,8 +55,8 @@ def test_what_cannot_be_read_is_told_and_stays(call: Call, sealed: list[bytes]) 
     values = [word, strange, damaged, other_kind, f"{kind}_{id}_a", "tok_erased", "tok_x", "token_abc"]
     result = call("detokenize", input=b"\n".join(map(orjson.dumps, values)))
     assert result.exit_code == 1
-    assert [json.loads(line) for line in result.stdout.splitlines()] == ["u0@example.com", *values[1:]]
-    assert [json.loads(line) for line in result.stderr.splitlines()] == [
+    assert [json.loads(out) for out in result.stdout.splitlines()] == ["u0@example.com", *values[1:]]
+    assert [json.loads(out) for out in result.stderr.splitlines()] == [
         {"line": 2, "key": "z" * 16, "reason": "unknown"},
         {"line": 3, "key": id, "reason": "damaged"},
         {"line": 4, "key": id, "reason": "damaged"},
