@@ -16,8 +16,8 @@ from penstock.api.limits import Limits, LimitsMiddleware
 from penstock.api.problems import answer_problems
 from penstock.api.tokens import authenticated, read_tokens
 from penstock.connectors.ledger_client import LedgerClient
-from penstock.model.database import VARIABLE as DATABASE_VARIABLE
 from penstock.model.home import home
+from penstock.stores.configurations import VARIABLE as DATABASE_VARIABLE
 from penstock.stores.configurations import Configurations
 
 

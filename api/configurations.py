@@ -110,11 +110,12 @@ def router(store: Configurations, ledger: LedgerClient, check: Any) -> APIRouter
         body = configuration.model_dump(mode="json", exclude={"tenant_id", "name"})
         saved = await run_in_threadpool(store.save, tenant, configuration.name, body)
         if saved.lineage is None:
-            lineage = await ledger.event(
-                f"@configurations/{tenant}", id=f"{saved.id}@{saved.version}", verdict="kept", stage=STAGE,
-                code="saved", content_hash=saved.content_hash,
+            chain = f"~configurations/{tenant}"
+            head = await ledger.event(
+                chain, id=f"{saved.id}@{saved.version}", verdict="kept", stage=STAGE, code="saved",
+                content_hash=saved.content_hash,
             )  # fmt: skip
-            saved = await run_in_threadpool(store.record, saved, lineage)
+            saved = await run_in_threadpool(store.record, saved, f"{chain}#{head.first_seq}")
         return _kept(saved)
 
     @routes.get("", summary="The newest version of each configuration, by name")

@@ -1,9 +1,10 @@
 """What the provenance ledger is asked and told over HTTP; for the sink of that name, and for events.
 
 An *event* is something that was done to no record: a configuration was saved, a subject erased. Events stand in chains
-of their own, ``@<what>/<tenant>``, one entry an event, and are signed and verified as records are.
+of their own, ``~<what>``, one entry an event, and are signed and verified as records are.
 """
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -96,8 +97,18 @@ class LedgerClient:
             raise
         return sealed
 
-    async def event(self, chain: str, *, id: str, verdict: str, stage: str, code: str, content_hash: str = "") -> str:
-        """Write an event down, behind those that others write meanwhile; its id, ``<chain>#<number>``.
+    async def event(
+        self,
+        chain: str,
+        *,
+        id: str,
+        verdict: str,
+        stage: str,
+        code: str,
+        content_hash: str = "",
+        timestamp: int | None = None,
+    ) -> ledger.SignedHead:
+        """Write an event down, behind those that others write meanwhile; the signed head of its batch of one.
 
         Parameters
         ----------
@@ -109,27 +120,25 @@ class LedgerClient:
             Who did it, and what.
         content_hash
             SHA-256 of what it is about, in hexadecimal digits.
+        timestamp
+            Milliseconds since the epoch; None is now.
 
         Raises
         ------
         FencedError
             Others were faster ten times in a row.
         """
-        for left in reversed(range(_TRIES)):
+        at = int(time.time() * 1000) if timestamp is None else timestamp
+        for _ in range(_TRIES):
             head = await self.head(chain) or first_head(chain, 0, 0)
             seq = head.next_seq
             entry = ledger.Entry(
                 seq=seq, epoch=0, offset=seq, last=seq, record_id=id, verdict=verdict, stage=stage, code=code,
-                content_hash=content_hash, license="", pii=(), timestamp=int(time.time() * 1000),
+                content_hash=content_hash, license="", pii=(), timestamp=at,
             )  # fmt: skip
-            try:
-                await self.append(chain, head, [entry], seq + 1)
-            except FencedError:
-                if not left:
-                    raise
-            else:
-                break
-        return f"{chain}#{seq}"
+            with contextlib.suppress(FencedError):
+                return await self.append(chain, head, [entry], seq + 1)
+        raise FencedError(f"the chain {chain} was continued by others {_TRIES} times")
 
     async def close(self) -> None:
         """Close the connections that are kept alive."""

@@ -1,4 +1,4 @@
-"""The one way in which services and stores open their databases: SQLAlchemy 2 core, SQLite or PostgreSQL.
+"""The one way in which databases are opened: SQLAlchemy 2 core, SQLite or PostgreSQL.
 
 Writing: ``with engine.begin() as connection`` is a transaction that may read, decide and write. On SQLite it starts
 with ``BEGIN IMMEDIATE``, so that nobody else writes between what was read and what is written. On PostgreSQL select
@@ -8,7 +8,7 @@ who creates it.
 Reading: ``with reading(engine) as connection`` takes no writer's lock on SQLite: readers do not wait, nor are waited
 for (write-ahead log).
 
-Several of them may share one PostgreSQL database: start the names of tables with the name of the service or store.
+Several may share one PostgreSQL database: start the names of tables with the name of the service or store.
 """
 
 import sqlite3
@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -23,16 +24,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from penstock.model.errors import ConfigurationError, UnreachableError
 
-VARIABLE = "DATABASE_URL"
 BUSY_SECONDS = 30
 CONNECT_SECONDS = 5
-# Starlette runs plain routes in 40 threads, each may hold one connection; an error must not quote what was written.
-OPTIONS = {"pool_size": 10, "max_overflow": 30, "hide_parameters": True}
-# One lock for all services: two that create their tables at once would otherwise collide in PostgreSQL's catalogue.
+# Starlette runs plain routes in 40 threads, each may hold one connection.
+HIDDEN: dict[str, Any] = {"hide_parameters": True}
+"""An error must not quote what was written."""
+POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 30}
+# One lock for all: two that create their tables at once would otherwise collide in PostgreSQL's catalogue.
 SCHEMA_LOCK = 0x70656E73
 
 
-def connect(database_url: str, metadata: sa.MetaData) -> sa.Engine:
+def connect(
+    database_url: str, metadata: sa.MetaData, variable: str, *, what: str = "the database", scrub: bool = False
+) -> sa.Engine:
     """Open a database and create the tables that it lacks.
 
     Parameters
@@ -41,6 +45,13 @@ def connect(database_url: str, metadata: sa.MetaData) -> sa.Engine:
         ``sqlite:///relative.db``, ``sqlite:////absolute.db`` (missing folders are made) or ``postgresql://…``.
     metadata : sqlalchemy.MetaData
         The tables of the service.
+    variable : str
+        The environment variable that the URL comes from, for messages.
+    what : str
+        What the database is called in messages.
+    scrub : bool
+        Leave nothing behind: SQLite overwrites what is deleted, and no connection to it stays open between two uses,
+        so that its log can be emptied.
 
     Raises
     ------
@@ -50,16 +61,21 @@ def connect(database_url: str, metadata: sa.MetaData) -> sa.Engine:
     UnreachableError
         The database does not answer. Names the server and the variable, never user or password.
     """
-    url = _parse(database_url)
+    url = parse(database_url, variable)
     try:
-        engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+        engine = _sqlite(url, scrub) if url.get_backend_name() == "sqlite" else _postgresql(url)
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
             metadata.create_all(connection)
     except (exc.DBAPIError, OSError) as error:
-        raise UnreachableError("the database", _address(url), variable=VARIABLE, cause=_cause(error, url)) from None
+        raise unreachable(error, url, variable, what) from None
     return engine
+
+
+def unreachable(error: Exception, url: sa.URL, variable: str, what: str) -> UnreachableError:
+    """What an error of the driver means to a caller; names the server and the variable, never user or password."""
+    return UnreachableError(what, address(url), variable=variable, cause=_cause(error, url))
 
 
 @contextmanager
@@ -74,30 +90,36 @@ def upsert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgr
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def _parse(database_url: str) -> sa.URL:
+def parse(database_url: str, variable: str) -> sa.URL:
+    """The URL of a database, with its driver. Raises ConfigurationError."""
     try:
         url = sa.make_url(database_url)
         backend = url.get_backend_name()
     except exc.ArgumentError:
-        raise ConfigurationError(f"{VARIABLE} is not a database URL", hint="postgresql://… or sqlite:///…") from None
+        raise ConfigurationError(f"{variable} is not a database URL", hint="postgresql://… or sqlite:///…") from None
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
-        raise ConfigurationError(f"{VARIABLE} names {backend}", hint="allowed are postgresql://… and sqlite:///…")
+        raise ConfigurationError(f"{variable} names {backend}", hint="allowed are postgresql://… and sqlite:///…")
     if url.database in (None, "", ":memory:"):
-        raise ConfigurationError(f"{VARIABLE} names an SQLite database in memory", hint="name a file: sqlite:///…")
+        raise ConfigurationError(f"{variable} names an SQLite database in memory", hint="name a file: sqlite:///…")
     return url.set(drivername="sqlite+pysqlite")
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
     seconds = url.query.get("connect_timeout", CONNECT_SECONDS)
-    return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": int(str(seconds))}, **OPTIONS)
+    return sa.create_engine(
+        url, pool_pre_ping=True, connect_args={"connect_timeout": int(str(seconds))}, **HIDDEN, **POOL
+    )
 
 
-def _sqlite(url: sa.URL) -> sa.Engine:
+def _sqlite(url: sa.URL, scrub: bool) -> sa.Engine:
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **OPTIONS)
+    pool = {"poolclass": sa.NullPool} if scrub else POOL
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **HIDDEN, **pool)
     event.listen(engine, "connect", _prepare)
+    if scrub:
+        event.listen(engine, "connect", _scrubbing)
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -107,6 +129,10 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON")
     _write_ahead(connection)
+
+
+def _scrubbing(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA secure_delete=ON")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -128,7 +154,8 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _address(url: sa.URL) -> str:
+def address(url: sa.URL) -> str:
+    """Where a database is, without user and password."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
     return f"{url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}"

@@ -5,6 +5,7 @@
     PenstockError                       code, message, hint
     ├── ConfigurationError              wrong use or configuration; exit status 2
     │   ├── PipelineFileError           file, line, key, found, allowed
+    │   │   └── PolicyFileError         a file that an option of a stage names
     │   ├── MissingExtraError           an optional package is not installed
     │   └── TopicMismatchError          a topic exists and differs from the plan
     ├── UnreachableError                a server did not answer; exit status 3; retriable
@@ -85,6 +86,12 @@ class PipelineFileError(ConfigurationError):
         self.file = file
         self.line = line
         self.key = key
+
+
+class PolicyFileError(PipelineFileError):
+    """A policy file that a pipeline names does not say what it must."""
+
+    code = "policy_file"
 
 
 class MissingExtraError(ConfigurationError):

@@ -3,6 +3,8 @@
 A chain accounts for one partition of one pipeline's raw topic and is named ``<pipeline>/<raw topic>/<partition>``.
 Its entries are numbered 0, 1, 2 … without gaps; each stands for one raw offset, or for one range that was lost.
 
+The chain ``~erasures`` has an entry for each receipt of `penstock erase`: its id, and the hash of its bytes.
+
 Canonical bytes, what is hashed and signed: JSON (RFC 8259), keys sorted, no white space, UTF-8, nothing escaped that
 need not be.
 
@@ -44,7 +46,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from penstock.model.errors import ConfigurationError
 
-VERDICTS = ("kept", "dropped", "denied", "quarantined", "dead", "lost")
+VERDICTS = ("kept", "dropped", "denied", "quarantined", "dead", "lost", "erased")
+ERASURES = "~erasures"
+"""The chain of what was erased because somebody asked for it; no pipeline can be called that."""
 
 # What a database's big integer holds.
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -68,7 +72,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     record_id : str
         The record's first id.
     verdict : str
-        One of `VERDICTS`.
+        One of `VERDICTS`; ``erased`` stands for no record, but for a receipt.
     stage, code : str
         Who decided so, and why; empty for a record that was kept.
     content_hash : str

@@ -24,9 +24,9 @@ import msgspec
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
-from penstock.model.database import connect, reading
 from penstock.services import graph_queries
 from penstock.services.auth import Refusal, answer_refusals, bearer
+from penstock.services.database import connect, reading
 from penstock.services.graph_store import METADATA, Batch, GraphStore, HoleFoundError
 
 MAX_BYTES: Final = 32 * 1024 * 1024

@@ -16,7 +16,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from penstock.model.database import upsert
+from penstock.services.database import upsert
 
 METADATA: Final = sa.MetaData()
 # SQLite 3.32 and PostgreSQL's protocol take 32,766 and 65,535 parameters a statement

@@ -11,9 +11,9 @@ import msgspec
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 
-from penstock.model.database import connect, reading
 from penstock.model.ledger import Batch, batch_fault
 from penstock.services.auth import Refusal, answer_refusals, bearer
+from penstock.services.database import connect, reading
 from penstock.services.ledger_store import (
     BATCHES,
     CHAINS,
@@ -61,7 +61,7 @@ def create_app(database_url: str, token: str | None) -> FastAPI:
     Raises
     ------
     ConfigurationError, UnreachableError
-        As `penstock.model.database.connect` does.
+        As `penstock.services.database.connect` does.
     """
     engine = connect(database_url, metadata)
     app = FastAPI(title="Penstock provenance ledger", version="1", summary="What became of every record, provably.")

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import msgspec
 import sqlalchemy as sa
 
-from penstock.model.database import upsert
 from penstock.model.ledger import Batch, Entry, SignedHead, StoredEntry, extend, genesis_hash, inclusion_proof
 from penstock.services.auth import Refusal
+from penstock.services.database import upsert
 
 # A row of any columns.
 Row: TypeAlias = "sa.Row[*tuple[Any, ...]]"

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from penstock.model.database import reading
 from penstock.model.license import Operation, Purpose, Region
 from penstock.services.auth import Refusal
+from penstock.services.database import reading
 from penstock.services.license_parts import Actor, LicenseId, Limit, Text
 from penstock.services.license_store import APPEALS, Row, note, stamp
 

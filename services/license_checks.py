@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from penstock.model.database import reading
 from penstock.model.license import (
     Answer,
     Appeal,
@@ -31,6 +30,7 @@ from penstock.model.license import (
     normal_regions,
 )
 from penstock.model.signature import sign
+from penstock.services.database import reading
 from penstock.services.license_appeals import OPEN_DAYS, Clock, url
 from penstock.services.license_parts import Actor, Condition, Registered, SpdxId, Text, conditional, registered
 from penstock.services.license_store import Row, granted, newest, stamp

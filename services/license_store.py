@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
-from penstock.model.database import upsert
+from penstock.services.database import upsert
 
 Row: TypeAlias = "sa.Row[*tuple[Any, ...]]"
 

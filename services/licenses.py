@@ -27,11 +27,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
 from pydantic import BaseModel
 
-from penstock.model.database import connect, reading
 from penstock.model.ledger import key_id, load_or_create_key
 from penstock.model.license import Answer
 from penstock.model.signature import ALGORITHM
 from penstock.services.auth import Refusal, answer_refusals, bearer
+from penstock.services.database import connect, reading
 from penstock.services.license_appeals import Clock, appeals
 from penstock.services.license_checks import checks
 from penstock.services.license_parts import (
@@ -111,7 +111,7 @@ def create_app(
     Raises
     ------
     ConfigurationError, UnreachableError
-        As `penstock.model.database.connect` and `penstock.model.ledger.load_or_create_key` do.
+        As `penstock.services.database.connect` and `penstock.model.ledger.load_or_create_key` do.
     """
     app = FastAPI(
         title="penstock license registry",

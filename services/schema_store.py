@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from penstock.model.database import upsert
 from penstock.services import avro_resolution
 from penstock.services.avro_schema import Named, Parsed, SchemaError, parse
+from penstock.services.database import upsert
 
 LEVELS: Final = (
     "NONE",

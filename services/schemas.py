@@ -15,8 +15,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from penstock.model.database import connect, reading
 from penstock.services.auth import Refusal, bearer
+from penstock.services.database import connect, reading
 from penstock.services.schema_store import METADATA, RegistryError, SchemaStore
 
 CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"

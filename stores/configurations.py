@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from penstock.model.database import connect, reading
 
+VARIABLE: Final = "DATABASE_URL"
 METADATA: Final = sa.MetaData()
 _NAMED: Final = sa.Table(
     "configurations_named",
@@ -85,7 +86,7 @@ class Configurations:
     """
 
     def __init__(self, database_url: str, clock: Callable[[], float] = time.time) -> None:
-        self._engine = connect(database_url, METADATA)
+        self._engine = connect(database_url, METADATA, VARIABLE, what="the database of configurations")
         self._clock = clock
 
     def save(self, tenant: str, name: str, body: dict[str, Any]) -> Saved:

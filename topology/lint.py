@@ -128,7 +128,7 @@ def _redact_weakened(plan: Plan, stages: Stages) -> Iterator[Finding]:
         if stage.use != "redact":
             continue
         policy = stage.options.get("policy") or {}
-        kept = sorted(category for category, strategy in policy.items() if strategy == "keep")
+        kept = sorted(category for category, strategy in policy.items() if isinstance(strategy, dict))
         if kept:
             yield Finding(
                 "warning", "redact_weakened", f"{stage.name} keeps {', '.join(kept)}", f"stages.{index}.policy"

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-NAME = r"^[a-z0-9][a-z0-9_-]*$"
+from penstock.model.yaml_file import NAME
+
 Name = Annotated[str, Field(pattern=NAME, max_length=60)]
 """Lower-case letters, digits, dash and underscore: no dots, so that ``<pipeline>.<agent>`` can be taken apart again."""
 

@@ -7,7 +7,7 @@ for is one match, and not searched.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -16,8 +16,9 @@ from penstock.agents.redact import _prefilter, _views
 from penstock.agents.redact._flat import FlatLeaves, Plan, plan
 from penstock.agents.redact._policy import KEEP, WHOLE_FIELD, Policy, Strategies
 from penstock.agents.redact._recognizer import Recognizer
+from penstock.agents.redact._sealing import Match, Scope
 from penstock.agents.redact._spans import Seen, Span, settle
-from penstock.agents.redact._strategy import Strategy
+from penstock.agents.redact._strategy import Strategy, is_written, stand_in
 from penstock.agents.redact._walk import Leaves, Renamed, Shape, walk
 from penstock.model.errors import ConfigurationError
 from penstock.model.layout import Layout
@@ -123,20 +124,46 @@ class Engine:
         """The spans to be hidden in a text that stands in no field, as the name of a field."""
         return self._spans(text, range(self.json + 1))
 
-    def redact(self, leaves: AnyLeaves, found: Sequence[Find], counts: Counts, null: bool = True) -> bool:
+    def to_seal(self, leaves: AnyLeaves, found: Sequence[Find]) -> Iterator[Match]:
+        """All that `redact` will ask keys for, or more."""
+        base = leaves.base.strategies
+        texts = [(name, self.in_text(name), base) for name in map(leaves.key, leaves.names)]
+        for number, text, spans in found:
+            texts.append((text, spans, leaves.rules[number].strategies if number in leaves.rules else base))
+        for text, spans, strategies in texts:
+            for span in spans:
+                strategy, said = strategies[self._categories[span[2]]], _said(span, text)
+                if strategy.seal is not None and not is_written(said):
+                    yield Match(said, strategy.canonical)
+        for number, strategy in leaves.whole:
+            if strategy.seal is not None:
+                assert isinstance(leaves, Leaves)  # others have no such values
+                for text in _leaf_texts(leaves.value(number)):
+                    yield Match(text, strategy.canonical)
+
+    def redact(
+        self,
+        leaves: AnyLeaves,
+        found: Sequence[Find],
+        counts: Counts,
+        null: bool = True,
+        scope: Scope | None = None,
+    ) -> bool:
         """Hide what was found, in a copy, and count it; whether anything changed.
 
         Parameters
         ----------
         null
             Whether a value that is removed whole may become null; otherwise a marker takes its place.
+        scope
+            The keys for `to_seal`; None where nothing is sealed.
         """
-        renamed = self._new_names(leaves, counts) if isinstance(leaves, Leaves) and leaves.names else {}
+        renamed = self._new_names(leaves, counts, scope) if isinstance(leaves, Leaves) and leaves.names else {}
         changed = bool(renamed)
         rules, base = leaves.rules, leaves.base
         for number, text, spans in found:
             strategies = (rules.get(number, base) if rules else base).strategies
-            new: str | None = self._replaced(text, spans, strategies, leaves.path(number, renamed), counts)
+            new: str | None = self._replaced(text, spans, strategies, leaves.path(number, renamed), counts, scope)
             if new != text:
                 first, last, one = spans[0]
                 if null and last - first == len(text) and strategies[self._categories[one]].null:
@@ -145,7 +172,7 @@ class Engine:
                 changed = True
         if isinstance(leaves, Leaves):
             for number, strategy in leaves.whole:
-                changed |= _hide(leaves, number, strategy, renamed, counts, null)
+                changed |= _hide(leaves, number, strategy, renamed, counts, null, scope)
             _rename(leaves, renamed)
         return changed
 
@@ -261,14 +288,14 @@ class Engine:
             _remember(self._shapes, {keys: shape})
         return shape
 
-    def _new_names(self, leaves: Leaves, counts: Counts) -> Renamed:
+    def _new_names(self, leaves: Leaves, counts: Counts, scope: Scope | None) -> Renamed:
         renamed: Renamed = {}
         taken: dict[int, set[str]] = {}
         tried: dict[tuple[int, str], int] = {}
         for field in leaves.names:
             holder, name = leaves.holder(field), leaves.key(field)
             said: Counts = {}
-            unique = new = self._replaced(name, self.in_text(name), self.policy.base.strategies, "", said)
+            unique = new = self._replaced(name, self.in_text(name), self.policy.base.strategies, "", said, scope)
             names = taken.get(id(holder)) or taken.setdefault(id(holder), set(holder))
             number = tried.get((id(holder), new), 2)
             while unique in names and unique != name:  # two names must not become one, a value would be lost
@@ -282,26 +309,30 @@ class Engine:
                 _count(counts, (where, category, strategy), matches)
         return renamed
 
-    def _replaced(self, text: str, spans: list[Span], strategies: Strategies, where: str, counts: Counts) -> str:
+    def _replaced(
+        self, text: str, spans: list[Span], strategies: Strategies, where: str, counts: Counts, scope: Scope | None
+    ) -> str:
         """`text`, which stands at `where`, with its spans replaced."""
         first, last, one = span = spans[0]
         if last - first == len(text):
-            return self._stand_in(_said(span, text), one, strategies, where, counts)
+            return self._stand_in(_said(span, text), one, strategies, where, counts, scope)
         pieces: list[str] = []
         behind = 0
         for span in spans:
             first, last, one = span
-            new = self._stand_in(_said(span, text), one, strategies, where, counts)
+            new = self._stand_in(_said(span, text), one, strategies, where, counts, scope)
             pieces += (text[behind:first], new)
             behind = last
         pieces.append(text[behind:])
         return "".join(pieces)
 
-    def _stand_in(self, match: str, one: int, strategies: Strategies, where: str, counts: Counts) -> str:
+    def _stand_in(
+        self, match: str, one: int, strategies: Strategies, where: str, counts: Counts, scope: Scope | None
+    ) -> str:
         """What stands for a match of recognizer `one`."""
         category = self._categories[one]
         strategy = strategies[category]
-        new = strategy.replace(match)
+        new = stand_in(strategy, match, where, scope)
         # what is general already (a network's address) is no find
         if new != match or strategy.name == KEEP:
             key = where, category, strategy.name
@@ -338,7 +369,28 @@ def _rename(leaves: Leaves, renamed: Renamed) -> None:
         holder.update(items)
 
 
-def _hide(leaves: Leaves, number: int, strategy: Strategy, renamed: Renamed, counts: Counts, null: bool) -> bool:
+def _leaf_texts(value: Any) -> Iterator[str]:
+    """The texts of the leaves of a value, as `_hide` sees them."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _leaf_texts(item)
+    elif value is not None:
+        yield _leaf_text(value)
+
+
+def _leaf_text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _hide(
+    leaves: Leaves,
+    number: int,
+    strategy: Strategy,
+    renamed: Renamed,
+    counts: Counts,
+    null: bool,
+    scope: Scope | None,
+) -> bool:
     """Hide a value whatever it is; of a container, each leaf, unless it becomes null as a whole."""
     key = leaves.path(number, renamed), WHOLE_FIELD, strategy.name
     if strategy.null and null:
@@ -355,8 +407,8 @@ def _hide(leaves: Leaves, number: int, strategy: Strategy, renamed: Renamed, cou
             return [hide(item) for item in value]
         if value is None:
             return None
-        text = value if isinstance(value, str) else orjson.dumps(value).decode()
-        new = strategy.replace(text)
+        text = _leaf_text(value)
+        new = stand_in(strategy, text, key[0], scope)
         if new == text:
             return value
         hidden += 1

@@ -12,21 +12,27 @@ the exact pattern and the validator of the category in question decide. The cand
 patterns find (see `_recognizer`), so that this is the same as trying every pattern on every value.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import orjson
 from msgspec import UNSET, UnsetType
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from penstock.agents.redact import _detect, _message, _numbering, _policy, _recognizer, _secret
+from penstock.agents.redact import _detect, _message, _numbering, _policy, _policy_file, _recognizer
 from penstock.agents.redact._detect import Detect
 from penstock.agents.redact._engine import AnyLeaves, Counts, Engine, Find
-from penstock.agents.redact._policy import Policy
+from penstock.agents.redact._policy import Choice, FieldChoice, FieldName, Policy
+from penstock.agents.redact._policy_file import Settled
+from penstock.agents.redact._sealing import Scope, Subjects
 from penstock.agents.redact._spans import in_order
+from penstock.agents.redact._subject import subject_of, tenant_of
 from penstock.agents.redact._walk import Leaves
 from penstock.agents.redact.recognizers import phone
+from penstock.model import keyring
 from penstock.model.component import ApplyBatch, Resources, StageConfig
+from penstock.model.errors import ConfigurationError
 from penstock.model.record import Data, Headers, Record
 from penstock.model.verdict import KEEP, Keep
 
@@ -51,22 +57,21 @@ _CLEAN_NOTES: Final = 256
 _WRITTEN_NOTES: Final = 1024
 _NOTE_BYTES: Final = 4096
 
-FieldName = Annotated[str, StringConstraints(pattern=r'^[^"\\\x00-\x1f]+$')]
-
 
 class Config(StageConfig):
     """What to look for, where, and what to do with it."""
 
-    policy: dict[str, str] = Field(
+    policy: dict[str, Choice] = Field(
         {},
-        description="Category -> strategy (mask, hash, remove, generalise, keep), where it is to differ from: ssn "
-        "hash, ip generalise, secrets and special categories of the GDPR remove; any other category mask.",
+        description="Category -> strategy (mask, hash, tokenize, encrypt, pseudonymise, generalise, remove, or "
+        "{keep: <reason>}), where it is to differ from: ssn hash, ip generalise, secrets and special categories of "
+        "the GDPR remove; any other category mask.",
     )
-    fields: dict[FieldName, str | dict[str, str]] = Field(
+    fields: dict[FieldName, FieldChoice] = Field(
         {},
-        description="Field -> {category: strategy}, which holds there instead; or -> one strategy: keep keeps what is "
-        "found there, any other hides the whole value whatever it is. A name stands for any field of that name, a "
-        "dotted path for that field; both hold for what is below as well. The key is kafka.key, a header "
+        description="Field -> {category: strategy}, which holds there instead; or -> one strategy: {keep: <reason>} "
+        "keeps what is found there, any other hides the whole value whatever it is. A name stands for any field of "
+        "that name, a dotted path for that field; both hold for what is below as well. The key is kafka.key, a header "
         "kafka.headers.<name>.",
     )
     categories: tuple[str, ...] | None = Field(
@@ -91,8 +96,21 @@ class Config(StageConfig):
     key_env: str = Field(
         "PENSTOCK_HASH_KEY",
         min_length=1,
-        description="The environment variable that holds the key of hashes; <key_env>_FILE names a file instead.",
+        description="The environment variable that holds the key of strategies, or <key_env>_FILE a file with it; see "
+        "PENSTOCK_KEYS_FILE for several.",
     )
+    subject: tuple[str, ...] = Field(
+        (),
+        description="Dotted paths of fields that say whose a record is, such as customer.id; the first that is there "
+        "counts. What tokenize and encrypt write of the record goes when that person is erased. Where none is "
+        "there, each value is its own subject.",
+    )
+    policy_file: str | None = Field(
+        None,
+        description="A YAML file that says by tenant, category, field and purpose which strategy answers; what it says "
+        "holds, whatever policy and fields say. See docs/POLICY.md.",
+    )
+    purpose: str | None = Field(None, description="What the records are for: which part of the policy file holds.")
 
 
 class Found(NamedTuple):
@@ -127,7 +145,12 @@ def build(config: Config, resources: Resources) -> ApplyBatch:
     ConfigurationError
         A category, strategy or region is unknown or does not fit; or a strategy needs the key and there is none.
     """
-    return _Redactor(_engine(config, resources))
+    engines = {tenant: _engine(config, resources, rules) for tenant, rules in _settled(config).items()}
+    subjects = _subjects(config, resources) if any(engine.policy.seals for engine in engines.values()) else None
+    redactors = {
+        tenant: _Redactor(engine, subjects if engine.policy.seals else None) for tenant, engine in engines.items()
+    }
+    return redactors[None] if len(redactors) == 1 else _ByTenant(redactors, tenant_of(resources.tenant))
 
 
 def finder(config: Config) -> Callable[[Data], list[Found]]:
@@ -175,21 +198,26 @@ class _Redactor:
     Notes such as the schema's come with every record; what was clean once is not looked at again.
     """
 
-    __slots__ = ("_clean", "_engine", "_written")
+    __slots__ = ("_clean", "_engine", "_subjects", "_written")
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, subjects: Subjects | None = None) -> None:
         self._engine = engine
+        self._subjects = subjects
         self._clean: set[tuple[str, bytes]] = set()
         self._written: dict[tuple[Any, ...], bytes] = {}
 
     async def __call__(self, records: Sequence[Record]) -> list[Keep]:
         verdicts: list[Keep] = []
         for some in _by_size(records):
-            verdicts += self._redact(some)
+            parts = [self._parts(record) for record in some]
+            finds = self._find(parts)
+            scopes = await self._scopes(some, parts, finds)
+            found = iter(finds)
+            each = zip(some, parts, scopes, strict=True)
+            verdicts += [self._verdict(record, part, found, scope) for record, part, scope in each]
         return verdicts
 
-    def _redact(self, records: Sequence[Record]) -> list[Keep]:
-        parts = [self._parts(record) for record in records]
+    def _find(self, parts: Sequence[_Parts]) -> list[list[Find]]:
         looked_at: list[AnyLeaves] = []
         for data, message, notes in parts:
             looked_at.append(data)
@@ -197,8 +225,20 @@ class _Redactor:
                 looked_at.append(message)
             if notes:
                 looked_at += [leaves for _, leaves in notes]
-        found = iter(self._engine.find(looked_at))
-        return [self._verdict(record, part, found) for record, part in zip(records, parts, strict=True)]
+        return self._engine.find(looked_at)
+
+    async def _scopes(
+        self, records: Sequence[Record], parts: Sequence[_Parts], finds: Sequence[Sequence[Find]]
+    ) -> Sequence[Scope | None]:
+        """The keys for what will be sealed of each record."""
+        if self._subjects is None:
+            return [None] * len(records)
+        found, to_seal = iter(finds), self._engine.to_seal
+        matches = []
+        for data, message, notes in parts:
+            looked_at = [data, *([message] if message is not None else []), *(leaves for _, leaves in notes)]
+            matches.append([match for leaves in looked_at for match in to_seal(leaves, next(found))])
+        return await self._subjects.scopes(records, matches)
 
     def _parts(self, record: Record) -> _Parts:
         entry, engine = record.entry, self._engine
@@ -210,22 +250,22 @@ class _Redactor:
         message = engine.leaves(_message.tree(entry)) if entry.key or entry.headers else None
         return _Parts(engine.record_leaves(record.layout, record.data), message, notes)
 
-    def _verdict(self, record: Record, parts: _Parts, found: Iterator[Sequence[Find]]) -> Keep:
+    def _verdict(self, record: Record, parts: _Parts, found: Iterator[Sequence[Find]], scope: Scope | None) -> Keep:
         engine = self._engine
         counts: Counts = {}
         data: Any = UNSET
         key: bytes | UnsetType | None = UNSET
         headers: Headers | UnsetType = UNSET
-        if _changes(parts.data, finds := next(found)) and engine.redact(parts.data, finds, counts):
+        if _changes(parts.data, finds := next(found)) and engine.redact(parts.data, finds, counts, scope=scope):
             data = parts.data.tree
         if parts.message is not None:
             finds = next(found)
-            if _changes(parts.message, finds) and engine.redact(parts.message, finds, counts, null=False):
+            if _changes(parts.message, finds) and engine.redact(parts.message, finds, counts, null=False, scope=scope):
                 key, headers = _message.rewritten(record.entry, parts.message.tree)
         notes: dict[str, Any] = {}
         for note, leaves in parts.notes:
             before = sum(counts.values())
-            if _changes(leaves, finds := next(found)) and engine.redact(leaves, finds, counts):
+            if _changes(leaves, finds := next(found)) and engine.redact(leaves, finds, counts, scope=scope):
                 notes[note[0]] = leaves.tree if leaves.prefix else leaves.tree[note[0]]
             elif sum(counts.values()) == before:
                 self._remember(note)
@@ -251,6 +291,36 @@ class _Redactor:
             self._clean.clear()
         if len(note[1]) <= _NOTE_BYTES:
             self._clean.add(note)
+
+
+class _ByTenant:
+    """The stage where tenants have policies of their own: the records of each go through theirs.
+
+    Parameters
+    ----------
+    redactors
+        By tenant; None is for all that have none.
+    tenant
+        Gives a record's tenant.
+    """
+
+    __slots__ = ("_redactors", "_tenant")
+
+    def __init__(self, redactors: Mapping[str | None, _Redactor], tenant: Callable[[Record], str]) -> None:
+        self._redactors = redactors
+        self._tenant = tenant
+
+    async def __call__(self, records: Sequence[Record]) -> list[Keep]:
+        theirs: dict[str | None, list[int]] = {}
+        for place, record in enumerate(records):
+            tenant = self._tenant(record)
+            theirs.setdefault(tenant if tenant in self._redactors else None, []).append(place)
+        verdicts = [KEEP] * len(records)
+        for known, places in theirs.items():
+            found = await self._redactors[known]([records[place] for place in places])
+            for place, verdict in zip(places, found, strict=True):
+                verdicts[place] = verdict
+        return verdicts
 
 
 def _changes(leaves: AnyLeaves, found: Sequence[Find]) -> bool:
@@ -285,17 +355,37 @@ def _listed(counts: Counts) -> list[dict[str, Any]]:
     ]
 
 
-def _engine(config: Config, resources: Resources | None) -> Engine:
+def _settled(config: Config) -> dict[str | None, Settled]:
+    """What holds by tenant; None is for all that have no section of their own."""
+    options = Settled(DEFAULT_POLICY | config.policy, config.fields)
+    if config.policy_file is None:
+        if config.purpose is not None:
+            raise ConfigurationError("redact: a purpose needs a policy file", hint="set policy_file")
+        return {None: options}
+    file = _policy_file.load(Path(config.policy_file).expanduser())
+    if config.purpose is not None:
+        _policy_file.require_purpose(file, config.purpose)
+    tenants: list[str | None] = [None, *file.tenants]
+    looked_for = _categories(config)
+    return {tenant: _policy_file.settle(file, tenant, config.purpose, options, looked_for) for tenant in tenants}
+
+
+def _categories(config: Config) -> list[str]:
+    """The categories to look for, in order of precedence."""
     modules = _recognizer.RECOGNIZERS
     wanted = _by_default() if config.categories is None else config.categories
-    categories = in_order({modules.name(name) for name in wanted})
+    return in_order({modules.name(name) for name in wanted})
+
+
+def _engine(config: Config, resources: Resources | None, rules: Settled | None = None) -> Engine:
+    rules = rules or _settled(config)[None]
+    modules, categories = _recognizer.RECOGNIZERS, _categories(config)
     for name in [*config.policy, *config.field_names]:
         modules.name(name)  # raises for one that is unknown
     least = config.min_confidence
     recognizers = [_recognizer.load(name, config.field_names.get(name), config.regions, least) for name in categories]
     _numbering.plan(config.regions)  # raises for a region that is unknown
-    policy = DEFAULT_POLICY | config.policy
-    return Engine(recognizers, _compile(config, policy, recognizers, resources))
+    return Engine(recognizers, _compile(config, rules, recognizers, resources))
 
 
 def _by_default() -> list[str]:
@@ -305,12 +395,20 @@ def _by_default() -> list[str]:
 
 
 def _compile(
-    config: Config, policy: dict[str, str], recognizers: list[_recognizer.Recognizer], resources: Resources | None
+    config: Config, rules: Settled, recognizers: list[_recognizer.Recognizer], resources: Resources | None
 ) -> Policy:
+    policy, fields = rules
     if resources is None:
-        return _policy.compile_policy(policy, config.fields, recognizers, _policy.label)
-    used = [policy.get(item.category, _policy.FALLBACK) for item in recognizers]
-    for rule in config.fields.values():
-        used += [rule] if isinstance(rule, str) else rule.values()
-    secret = _secret.load(config.key_env, resources.environ) if _policy.needs_key(used) else None
-    return _policy.compile_policy(policy, config.fields, recognizers, _policy.maker(secret))
+        return _policy.compile_policy(policy, fields, recognizers, _policy.label)
+    wanted = _policy.needs_key(policy, fields, [item.category for item in recognizers])
+    key = keyring.load(resources.environ, config.key_env).current if wanted else None
+    return _policy.compile_policy(policy, fields, recognizers, _policy.maker(key))
+
+
+def _subjects(config: Config, resources: Resources) -> Subjects:
+    """Whose values are, and the vault with their keys."""
+    from penstock.stores.vault import Vault, vault_url  # takes SQLAlchemy, which few need
+
+    keys = keyring.load(resources.environ, config.key_env)
+    vault = Vault(vault_url(resources.environ), keys, resources.clock)
+    return Subjects(vault, keys, subject_of(config.subject), tenant_of(resources.tenant), resources.clock)

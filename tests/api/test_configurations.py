@@ -36,7 +36,7 @@ async def test_saved_read_and_compared(client, ledger_url) -> None:
     assert first.status_code == 201
     said = first.json()
     assert set(said) == {"configuration_id", "version", "created_at", "lineage_event_id"}
-    assert (said["version"], said["lineage_event_id"]) == (1, "@configurations/acme#0")
+    assert (said["version"], said["lineage_event_id"]) == (1, "~configurations/acme#0")
     assert (await http.post(PATH, json=BODY)).json() == said  # the same again is the same version
     changed = {**BODY, "pii_decisions": [{**BODY["pii_decisions"][0], "strategy": "remove"}], "mappings": []}
     second = (await http.post(PATH, json=changed)).json()
@@ -53,7 +53,7 @@ async def test_saved_read_and_compared(client, ledger_url) -> None:
         ("pii_decisions.0.strategy", "changed"),
     ]
     async with httpx.AsyncClient(base_url=ledger_url) as ledger:
-        entries = (await ledger.get("/api/v1/entries/@configurations/acme")).json()["entries"]
+        entries = (await ledger.get("/api/v1/entries/~configurations/acme")).json()["entries"]
     entry = entries[1]["entry"]
     assert (entry["record_id"], entry["code"]) == (f"{said['configuration_id']}@2", "saved")
     assert entry["content_hash"] == newest["content_hash"]

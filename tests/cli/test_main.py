@@ -202,7 +202,7 @@ def test_the_program_is_installed_under_its_name():
         (None, {}),
         (["a=1", "b=true", "c=x", "d="], {"a": 1, "b": True, "c": "x", "d": None}),
         (["fields=[a,b]"], {"fields": ["a", "b"]}),
-        (["policy.email=hash", "policy.ip=keep"], {"policy": {"email": "hash", "ip": "keep"}}),
+        (["policy.email=hash", "policy.ip.keep=why"], {"policy": {"email": "hash", "ip": {"keep": "why"}}}),
         (["path=a=b"], {"path": "a=b"}),
         (["a=1", "a=2"], {"a": 2}),
     ],

@@ -42,7 +42,7 @@ def test_records_come_out_whole(call):
 
 
 def test_aliases_and_nested_options(call):
-    options = ("-o", "policy.ssn=remove", "-o", "policy.email=keep")
+    options = ("-o", "policy.ssn=remove", "-o", "policy.email.keep=asked for")
     result = call("stage", "run", "redact", *options, input='{"a":"x@example.com"}')
     assert lines(result.stdout)[0]["pii"] == [{"category": "email", "field": "a", "strategy": "keep", "count": 1}]
     assert call("stage", "run", "hashing", input='{"body":"abc"}').exit_code == 0

@@ -13,7 +13,7 @@ from penstock.model import ledger
 from penstock.model.audit import verify_chain
 from penstock.services import ledger as service
 
-CHAIN = "@configurations/acme"
+CHAIN = "~configurations/acme"
 
 
 @pytest.fixture
@@ -42,12 +42,12 @@ def kept(server) -> list[ledger.StoredEntry]:
     return entries
 
 
-async def saved(client: LedgerClient, id: str) -> str:
+async def saved(client: LedgerClient, id: str) -> ledger.SignedHead:
     return await client.event(CHAIN, id=id, verdict="kept", stage="configuration", code="saved", content_hash="ab")
 
 
 async def test_events_stand_in_a_chain_of_their_own(server, client) -> None:
-    assert [await saved(client, f"c@{n}") for n in range(3)] == [f"{CHAIN}#{n}" for n in range(3)]
+    assert [(await saved(client, f"c@{n}")).first_seq for n in range(3)] == [0, 1, 2]
     entries = kept(server)
     assert [
         (one.entry.seq, one.entry.record_id, one.entry.verdict, one.entry.stage, one.entry.code) for one in entries
@@ -57,8 +57,8 @@ async def test_events_stand_in_a_chain_of_their_own(server, client) -> None:
 async def test_writers_side_by_side_lose_nothing(server, client, tmp_path) -> None:
     environ = {"PROV_LEDGER_URL": server.url, "PENSTOCK_HOME": str(tmp_path / "home")}
     others = [LedgerClient.from_environment(environ) for _ in range(3)]
-    ids = await asyncio.gather(*(saved(other, f"c@{n}") for n, other in enumerate(others)))
+    heads = await asyncio.gather(*(saved(other, f"c@{n}") for n, other in enumerate(others)))
     for other in others:
         await other.close()
-    assert len(set(ids)) == 3
+    assert {head.first_seq for head in heads} == {0, 1, 2}
     assert sorted(one.entry.record_id for one in kept(server)) == ["c@0", "c@1", "c@2"]

@@ -26,12 +26,14 @@ from pydantic import BaseModel, ValidationError
 from penstock.agents import registry
 from penstock.agents.chain import Chain
 from penstock.agents.redact import _recognizer
+from penstock.agents.redact._policy import maker
 from penstock.agents.redact._recognizer import RECOGNIZERS
-from penstock.agents.redact._secret import Secret
-from penstock.agents.redact._strategy import STRATEGIES
+from penstock.agents.redact._sealing import Scope, SubjectKey, body
+from penstock.agents.redact._strategy import STRATEGIES, stand_in
 from penstock.connectors.registry import SINKS, SOURCES
 from penstock.model.component import ApplyBatch, Enrich, Resources, SinkConfig, SourceConfig, StageConfig
 from penstock.model.errors import ConfigurationError
+from penstock.model.keyring import Key
 from penstock.model.record import Kept, Record, Stub
 from penstock.model.registry import Registry
 
@@ -152,13 +154,21 @@ def test_a_strategy_is_built_for_a_category_or_says_why_not(name: str, category:
     recognizer = _recognizer.load(category, None, ("US",))
     example = module_of("recognizer", category).EXAMPLES["positive"][0]
     try:
-        replace = module_of("strategy", name).build(recognizer, Secret(b"0123456789abcdef", "id"))
+        strategy = maker(Key(b"0123456789abcdef", "id"))(name, recognizer)
     except ConfigurationError as error:
         assert category in str(error)
         assert error.hint
         return
-    assert replace(example) == replace(example)
-    assert (replace(example) == example) is (name == "keep")
+    subject = SubjectKey("a" * 16, bytes(32))
+    scope = Scope("t/0/0", "subject", {}, {"subject": subject})
+    once = stand_in(strategy, example, "a.b", scope)
+    assert once == stand_in(strategy, example, "a.b", scope)
+    assert (once == example) is (name == "keep")
+    if strategy.seal is not None:
+        module = module_of("strategy", name)
+        assert once.startswith(f"{module.PREFIX}_{subject.id}_")
+        assert module.reveal(body(once.rpartition("_")[2]), subject) == example
+        assert strategy.seal(example, None, "t/0/0", "a.b") == f"{module.PREFIX}_erased"
 
 
 @pytest.mark.parametrize(("kind", "name"), ALL)

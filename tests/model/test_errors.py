@@ -31,6 +31,7 @@ CODES = {
     "MissingExtraError": "missing_extra",
     "PenstockError": "error",
     "PipelineFileError": "pipeline_file",
+    "PolicyFileError": "policy_file",
     "RecordError": "record",
     "RejectedError": "rejected",
     "ServiceUnreachableError": "service_unreachable",

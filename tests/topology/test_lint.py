@@ -38,7 +38,7 @@ CASES = [
     ({"enriched": {"topic": "orders.raw"}}, [("error", "topic_twice", "enriched.topic")]),
     ({"enriched": {"topic": "orders_raw"}}, [("error", "topic_twice", "enriched.topic")]),
     (
-        {"stages": [{"redact": {"policy": {"ip": "keep", "email": "mask"}}}, "license"]},
+        {"stages": [{"redact": {"policy": {"ip": {"keep": "asked for"}, "email": "mask"}}}, "license"]},
         [("warning", "redact_weakened", "stages.0.policy")],
     ),
     (

@@ -25,6 +25,7 @@ from penstock.model.verdict import KEEP, Keep
 
 Redact = Callable[..., Keep]
 ALL = tuple(sorted(RECOGNIZERS.modules))
+WHY = {"keep": "why"}
 REMOVE = dict.fromkeys(ALL, "remove")
 
 
@@ -281,7 +282,9 @@ def test_what_an_earlier_stage_of_the_kind_noted_stays(redact: Redact) -> None:
         {"category": "ip", "field": "b", "strategy": "keep", "count": 1},
         {"category": "phone", "field": "z", "strategy": "mask", "count": 1},
     ]
-    keep = redact({"a": "john@example.com", "b": "10.1.2.3"}, {"pii": orjson.dumps(earlier)}, policy={"ip": "keep"})
+    keep = redact(
+        {"a": "john@example.com", "b": "10.1.2.3"}, {"pii": orjson.dumps(earlier)}, policy={"ip": {"keep": "why"}}
+    )
     assert pii(keep) == {("a", "email", "mask"): 3, ("b", "ip", "keep"): 1, ("z", "phone", "mask"): 1}
 
 
@@ -289,7 +292,7 @@ def test_what_an_earlier_stage_of_the_kind_noted_stays(redact: Redact) -> None:
 
 
 def test_keep_is_noted_and_changes_nothing(redact: Redact) -> None:
-    keep = redact({"a": "10.1.2.3", "n": 4111111111111111}, policy={"ip": "keep", "credit_card": "keep"})
+    keep = redact({"a": "10.1.2.3", "n": 4111111111111111}, policy={"ip": WHY, "credit_card": WHY})
     assert keep.data is UNSET
     assert pii(keep) == {("a", "ip", "keep"): 1, ("n", "credit_card", "keep"): 1}
 
@@ -300,7 +303,12 @@ def test_remove_makes_null_or_a_marker(redact: Redact) -> None:
 
 
 def test_rules_of_fields(redact: Redact) -> None:
-    fields = {"contact.email": "keep", "notes": {"phone": "remove"}, "user.password": "remove", "list.1": "mask"}
+    fields = {
+        "contact.email": {"keep": "why"},
+        "notes": {"phone": "remove"},
+        "user.password": "remove",
+        "list.1": "mask",
+    }
     data = {
         "contact": {"email": "john@example.com", "other": "ann@example.com"},
         "x": {"notes": ["call 415-555-2671", "john@example.com"]},
@@ -408,7 +416,7 @@ def test_the_registry_builds_it() -> None:
 
 
 def test_finder_names_places_and_no_values() -> None:
-    found = finder(Config(fields={"b": "keep"}))({"a": ["to john@example.com"], "b": "10.1.2.3", "x@y.com": 1})
+    found = finder(Config(fields={"b": {"keep": "why"}}))({"a": ["to john@example.com"], "b": "10.1.2.3", "x@y.com": 1})
     assert found == [
         Found("a.0", "email", "high", "mask", 3, 19),
         Found("b", "ip", "medium", "keep", 0, 8),

@@ -109,5 +109,5 @@ def test_without_a_file_the_key_is_named_and_connectors_may_stay_unchecked():
 
 
 def test_options_that_are_valid_stay_as_they_are_written():
-    plan = compiled("name: orders\nstages: [{redact: {policy: {email: keep}}}]")
-    assert plan.pipeline.stages[0].options == {"policy": {"email": "keep"}}
+    plan = compiled("name: orders\nstages: [{redact: {policy: {email: {keep: asked for}}}}]")
+    assert plan.pipeline.stages[0].options == {"policy": {"email": {"keep": "asked for"}}}

@@ -4,11 +4,11 @@ import hmac
 import pytest
 
 from penstock.agents.redact._recognizer import Recognizer
-from penstock.agents.redact._secret import Secret
 from penstock.agents.redact.strategies import hash
 from penstock.model.errors import ConfigurationError
+from penstock.model.keyring import Key
 
-KEY = Secret(b"k" * 16, "01234567")
+KEY = Key(b"k" * 16, "01234567")
 EMAIL = Recognizer("email", "high", canonical=str.lower)
 
 
@@ -21,13 +21,7 @@ def test_one_value_has_one_digest_by_category_and_key() -> None:
     one = hash.build(EMAIL, KEY)
     assert one("a@b.org") == one("A@B.ORG") != one("b@b.org")
     assert one("a@b.org") != hash.build(Recognizer("x", "low"), KEY)("a@b.org")
-    assert one("a@b.org")[14:] != hash.build(EMAIL, Secret(b"l" * 16, "01234567"))("a@b.org")[14:]
-
-
-def test_a_digest_is_not_hashed_again() -> None:
-    one = hash.build(EMAIL, KEY)
-    assert one(one("a@b.org")) == one("a@b.org")
-    assert one("to " + one("a@b.org")) != "to " + one("a@b.org")
+    assert one("a@b.org")[14:] != hash.build(EMAIL, Key(b"l" * 16, "01234567"))("a@b.org")[14:]
 
 
 def test_without_a_key_it_is_refused() -> None:

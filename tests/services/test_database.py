@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from penstock.model.database import connect, reading, upsert
 from penstock.model.errors import ConfigurationError, UnreachableError
+from penstock.services.database import connect, reading, upsert
 
 metadata = sa.MetaData()
 COUNTERS = sa.Table(
@@ -23,7 +23,7 @@ NOTES = sa.Table(
 
 COUNT_IN_A_PROCESS = """
 import sys, sqlalchemy as sa
-from penstock.model.database import connect
+from penstock.services.database import connect
 metadata = sa.MetaData()
 counters = sa.Table("counters", metadata, sa.Column("name", sa.Text, primary_key=True), sa.Column("value", sa.Integer))
 engine = connect(sys.argv[1], metadata)
