@@ -261,11 +261,11 @@ def _geoip(environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _hash_key(environ: Mapping[str, str]) -> Iterator[Check]:
-    if environ.get("PENSTOCK_HASH_KEY") or environ.get("PENSTOCK_HASH_KEY_FILE"):
+    if any(environ.get(name) for name in ("PENSTOCK_KEYS_FILE", "PENSTOCK_HASH_KEY", "PENSTOCK_HASH_KEY_FILE")):
         yield Check("key of hashes", "ok", "set")
     else:
         advice = "set PENSTOCK_HASH_KEY to what `openssl rand -hex 32` prints"
-        yield Check("key of hashes", "optional", "none: redact cannot use the strategy hash", advice)
+        yield Check("key of hashes", "optional", "none: redact cannot hash, tokenize, encrypt or pseudonymise", advice)
 
 
 _LOOKS: Final[tuple[Callable[[Mapping[str, str]], Iterator[Check]], ...]] = (

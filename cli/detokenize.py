@@ -28,7 +28,7 @@ def command(
     """Turn tokens and encrypted values in the JSON lines on standard input back.
 
     \b
-    penstock consume orders.yml --count 10 | penstock detokenize
+    penstock consume orders.enriched --max 10 | penstock detokenize
     """
     import orjson
 

@@ -31,6 +31,7 @@ def pages() -> dict[str, str]:
         "SOURCES.md": _sources,
         "SINKS.md": _sinks,
         "RECOGNIZERS.md": _recognizers,
+        "POLICY.md": _policy,
         "ERRORS.md": _errors_page.page,
         "METRICS.md": _metrics,
         "CLI.md": _commands_page.page,
@@ -202,6 +203,28 @@ def _recognizers() -> Iterator[str]:
         yield rest(module.__doc__)
         names = ", ".join(f"`{each}`" for each in module.FIELD_NAMES)
         yield f"Fields that are taken for it by their name: {names or 'none'}."
+
+
+def _policy() -> Iterator[str]:
+    from penstock.agents.redact import _policy_file, _strategy
+
+    yield "# Policies of redaction"
+    yield (
+        "The option `policy_file` of the stage [`redact`](STAGES.md#redact) names a YAML file. An error in it names"
+        " file, line and the nearest name that exists. Workers read it when they start."
+    )
+    yield rest(_policy_file.__doc__)
+    yield options(_policy_file.PolicyFile)
+    yield "## Strategies"
+    yield (
+        "`keep` needs a reason: `{keep: <reason>}`. `penstock check` warns of it. Keys are told of in [KEYS](KEYS.md)."
+    )
+    yield rest(_strategy.__doc__)
+    for name in sorted(_strategy.STRATEGIES.modules):
+        module = _strategy.STRATEGIES.load(name)
+        yield f"## {name}"
+        yield escape(sentence(_about(module)))
+        yield rest(module.__doc__)
 
 
 def _about(module: ModuleType) -> str:

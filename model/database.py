@@ -50,8 +50,8 @@ def connect(
     what : str
         What the database is called in messages.
     scrub : bool
-        Leave nothing behind: SQLite overwrites what is deleted, and no connection to it stays open between two uses,
-        so that its log can be emptied.
+        Leave nothing behind: SQLite overwrites what is deleted, and no connection stays open between two uses, so that
+        its log can be emptied.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def connect(
     """
     url = parse(database_url, variable)
     try:
-        engine = _sqlite(url, scrub) if url.get_backend_name() == "sqlite" else _postgresql(url)
+        engine = _sqlite(url, scrub) if url.get_backend_name() == "sqlite" else _postgresql(url, scrub)
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
@@ -106,11 +106,11 @@ def parse(database_url: str, variable: str) -> sa.URL:
     return url.set(drivername="sqlite+pysqlite")
 
 
-def _postgresql(url: sa.URL) -> sa.Engine:
+def _postgresql(url: sa.URL, scrub: bool) -> sa.Engine:
     seconds = url.query.get("connect_timeout", CONNECT_SECONDS)
-    return sa.create_engine(
-        url, pool_pre_ping=True, connect_args={"connect_timeout": int(str(seconds))}, **HIDDEN, **POOL
-    )
+    arguments = {"connect_timeout": int(str(seconds))}
+    pool = {"poolclass": sa.NullPool} if scrub else {"pool_pre_ping": True, **POOL}
+    return sa.create_engine(url, connect_args=arguments, **HIDDEN, **pool)
 
 
 def _sqlite(url: sa.URL, scrub: bool) -> sa.Engine:

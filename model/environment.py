@@ -80,17 +80,29 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
             secret=True,
         ),
         "DATABASE_URL": Variable(
-            "Where a reference service keeps its data: `postgresql://…` or `sqlite:///…`.",
+            "Where a reference service keeps its data, and the vault where VAULT_URL is not set: `postgresql://…` or"
+            " `sqlite:///…`.",
             "SQLite files in the data folder",
             secret=True,
         ),
     },
     "Secrets and data of stages": {
+        "PENSTOCK_KEYS_FILE": Variable(
+            "A file with the keys of redaction, the current one and older ones; see [KEYS](KEYS.md). The same on all"
+            " workers."
+        ),
         "PENSTOCK_HASH_KEY": Variable(
-            "Key of the redaction strategy `hash`, 16 bytes or more (`openssl rand -hex 32`). The same on all workers.",
+            "One key of redaction, 16 bytes or more (`openssl rand -hex 32`), for `hash`, `tokenize`, `encrypt` and"
+            " `pseudonymise`. The same on all workers. An older key where PENSTOCK_KEYS_FILE is set.",
             secret=True,
         ),
         "PENSTOCK_HASH_KEY_FILE": Variable("A file that holds that key instead."),
+        "VAULT_URL": Variable(
+            "The vault with the keys of `tokenize` and `encrypt`: `postgresql://…`, or `sqlite:///…` where all workers"
+            " are on one machine.",
+            "that of DATABASE_URL, else a file in the data folder",
+            secret=True,
+        ),
         "PENSTOCK_SIGNING_KEY_FILE": Variable(
             "PEM file of the Ed25519 key that signs batches of the ledger.", "`keys/ledger.pem` in the data folder"
         ),

@@ -202,11 +202,10 @@ class Vault:
     def _make(self, connection: sa.Connection, subjects: Sequence[str]) -> None:
         """Make keys for subjects that have none, in one order; who was faster keeps theirs."""
         now = int(self._clock() * 1000)
-        for some in _portions(subjects):
-            insert = database.upsert(connection, _KEYS).values([self._fresh(subject, now) for subject in some])
-            new = {name: insert.excluded[name] for name in ("id", "wrapped", "wrapped_by", "created_at")}
-            again = insert.on_conflict_do_update(index_elements=["subject"], set_=new, where=_KEYS.c.wrapped.is_(None))
-            connection.execute(again)
+        insert = database.upsert(connection, _KEYS)
+        new = {name: insert.excluded[name] for name in ("id", "wrapped", "wrapped_by", "created_at")}
+        mine = insert.on_conflict_do_update(index_elements=["subject"], set_=new, where=_KEYS.c.wrapped.is_(None))
+        connection.execute(mine, [self._fresh(subject, now) for subject in subjects])
 
     def _fresh(self, subject: str, now: int) -> dict[str, Any]:
         id = base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode().lower()

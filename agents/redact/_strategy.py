@@ -1,9 +1,8 @@
 """What a strategy is, and which one answers for a match.
-
 A strategy is a file ``strategies/<name>.py`` (or an entry point in the group ``penstock.strategies``) with a function
 ``build(recognizer, key) -> Replace``, and optionally `NEEDS_KEY` and `WHOLE_VALUE_BECOMES_NULL`. With
 ``NEEDS_SUBJECT = True`` it builds a `Seal`: what such a strategy writes can be read again with the subject's data key,
-until that is destroyed (see `_sealing`); then the file also has `PREFIX` and ``reveal(body, subject)``.
+until that is destroyed (`docs/KEYS.md`); then the file also has `PREFIX` and ``reveal(body, subject)``.
 
 What strategies write is left alone by later passes, whatever finds it. It has forms of its own, each a word or words
 that no recognizer takes for something personal:

@@ -108,7 +108,7 @@ class Config(StageConfig):
     policy_file: str | None = Field(
         None,
         description="A YAML file that says by tenant, category, field and purpose which strategy answers; what it says "
-        "holds, whatever policy and fields say. See docs/POLICY.md.",
+        "holds, whatever policy and fields say; see docs/POLICY.md.",
     )
     purpose: str | None = Field(None, description="What the records are for: which part of the policy file holds.")
 

@@ -1,6 +1,6 @@
 """encrypt: put a ciphertext in place of a match, another in each record, which the vault's key opens until erasure.
 
-AES-256-GCM (NIST SP 800-38D) under the data key of the subject (see `_sealing`), written ``enc_<data key id>_<base32>``
+AES-256-GCM (NIST SP 800-38D) under the data key of the subject (`docs/KEYS.md`), written ``enc_<data key id>_<base32>``
 of nonce, ciphertext and tag. The nonce is an HMAC-SHA-256 of the record's id, the field's path and the value, cut to 96
 bits, under a key of its own: a replay gives the same bytes, and no two different values can share a nonce but by
 accident (2^-96). Equal values in other records or fields look different, so nothing can be joined. How long the value

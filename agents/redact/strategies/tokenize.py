@@ -1,6 +1,6 @@
 """tokenize: put a token in place of a match that only the vault can turn back, until the person is erased.
 
-AES-256-SIV (RFC 5297) under the data key of the subject (see `_sealing`), written ``tok_<data key id>_<base32>``. It is
+AES-256-SIV (RFC 5297) under the data key of the subject (`docs/KEYS.md`), written ``tok_<data key id>_<base32>``. It is
 deterministic: one value of one subject is one token in all records, so that records can still be joined, and a replay
 gives the same. How long the value was shows.
 """
