@@ -107,7 +107,7 @@ async def read_letters(cluster: Cluster, plan: Plan, *, quarantine: bool = False
 async def read_original(cluster: Cluster, letter: Letter) -> DeadLetter:
     """The letter with the record's key, value and headers. Raises ConfigurationError where it is deleted by now."""
     found: DeadLetter | None = None
-    async for _, original in _originals(cluster, [letter]):
+    async for _, original in read_originals(cluster, [letter]):
         found = original
     if found is not None:
         return found
@@ -170,7 +170,7 @@ async def replay(
             elif each.settled or not settled:
                 wanted.append(each)
         pending: list[tuple[Letter, DeadLetter]] = []
-        async for pair in _originals(cluster, wanted):
+        async for pair in read_originals(cluster, wanted):
             pending.append(pair)
             if len(pending) == _RECORDS:
                 await _send(producer, plan, pending, headers or [])
@@ -210,7 +210,7 @@ def _newer(known: Letter | None, letter: Letter) -> Letter:
     return letter
 
 
-async def _originals(cluster: Cluster, letters: list[Letter]) -> AsyncIterator[tuple[Letter, DeadLetter]]:
+async def read_originals(cluster: Cluster, letters: list[Letter]) -> AsyncIterator[tuple[Letter, DeadLetter]]:
     """The letters again, whole, those that are still there."""
     wanted = {(each.partition, each.offset): each for each in letters}
     if not wanted:
