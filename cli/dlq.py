@@ -154,6 +154,7 @@ def _row(each: "Letter") -> dict[str, Any]:
         "attempts": letter.attempts,
         "written": each.written,
         "gone": each.gone,
+        "settled": each.settled,
         "replayed_at": None if each.replayed_at is None else _time(each.replayed_at),
     }
 

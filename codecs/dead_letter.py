@@ -10,16 +10,26 @@ One JSON object a message, keyed ``<pipeline>/<stage>/<record id>`` (a letter wr
 ``key``, ``value`` and headers are the original bytes: as text where they are UTF-8, else in base64; null where there
 were none. ``original`` is ``"gone"`` where the raw topic no longer had the message. Everything else in the letter is
 free of values; these three hold what the record held, so the topic is as confidential as the raw one.
+
+Behind letters stand markers: messages without a value, with the key of the letter and a header that says what became of
+it. A place is ``<partition>/<offset>`` of the record in the raw topic.
 """
 
 import base64
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import orjson
 
 from penstock.model.errors import DecodeError
 from penstock.model.record import Headers, Outcome
+
+HEADER_REPLAYED: Final = "penstock-replayed"
+"""Milliseconds since the epoch when the record was sent again; beside it stands `HEADER_PLACE`."""
+HEADER_PLACE: Final = "penstock-place"
+"""The place that the record was sent again from."""
+HEADER_SETTLED: Final = "penstock-settled"
+"""The place from which delivery accounted for the record as set aside."""
 
 
 class DeadLetter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +55,21 @@ class DeadLetter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def message_key(self) -> bytes:
-        return f"{self.pipeline}/{self.stage}/{self.id}".encode()
+        return message_key(self.pipeline, self.stage, self.id)
+
+    @property
+    def place(self) -> bytes:
+        return raw_place(self.partition, self.offset)
+
+
+def message_key(pipeline: str, stage: str, id: str) -> bytes:
+    """The key of the letter of a record that this stage set aside."""
+    return f"{pipeline}/{stage}/{id}".encode()
+
+
+def raw_place(partition: int, offset: int) -> bytes:
+    """Where in the raw topic a record stood, as markers have it."""
+    return b"%d/%d" % (partition, offset)
 
 
 def encode(letter: DeadLetter) -> bytes:

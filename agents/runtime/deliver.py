@@ -5,7 +5,9 @@ One transactional producer a partition: its id fences a zombie. One transaction 
 1. the enriched records (sent as ready-made batches; every send is awaited: a transaction commits although a batch in
    it failed, unless the client looks),
 2. the progress record (`penstock.agents.runtime.progress`): what was delivered, and from which input,
-3. the consumed offset, for lag displays and purging.
+3. the consumed offset, for lag displays and purging,
+4. a marker for each record that the stage `license` set aside (`penstock.agents.runtime.replay`): that it is nowhere
+   else is settled with this transaction, so it may be released.
 
 At open the producer is initialised first, which aborts what a predecessor left open, and only then is the progress
 topic read: what it says is what stands in the enriched topic. An unknown outcome (a commit without an answer) ends the
@@ -35,13 +37,16 @@ from penstock.agents.runtime.progress import Progress, encode, read_progress
 from penstock.agents.runtime.reading import Reader
 from penstock.agents.runtime.tail import bounds
 from penstock.codecs.avro import encode_enriched
+from penstock.codecs.dead_letter import HEADER_SETTLED, message_key, raw_place
 from penstock.codecs.enriched import MetadataWriter
 from penstock.codecs.enriched import encode as encode_json
 from penstock.model.errors import FencedError, TooLargeError
-from penstock.model.record import HEADER_ORIGIN, Entry, Headers, Kept, record_id
+from penstock.model.record import HEADER_ORIGIN, Entry, Headers, Kept, Stub, record_id
 from penstock.topology.plan import DELIVER, LARGEST_MESSAGE, Plan
 
 MAX_RECORDS = 5000
+RELEASED_STAGE: Final = "license"
+"""What this stage sets aside may be released by a program (`penstock.agents.runtime.release`)."""
 RETRY_BACKOFF_MS = 5  # a Kafka 4 broker answers the first batch of each transaction with a retriable error
 REFUSALS: Final[dict[type[KafkaError], str]] = {
     MessageSizeTooLargeError: TooLargeError.code,
@@ -201,11 +206,27 @@ class Deliver:
             )
             offsets = {self._tp: OffsetAndMetadata(place.input + 1, f"{place.epoch} {place.next}")}
             await producer.send_offsets_to_transaction(offsets, self._plan.deliver_group)  # 3
+            await self._settle(run.entries)  # 4
         except _REFUSED:
             await producer.abort_transaction()
             raise
         await producer.commit_transaction()
         self._committed = place.epoch, place.next
+
+    async def _settle(self, entries: list[Entry]) -> None:
+        pipeline, sent = self._plan.pipeline, []
+        for entry in entries:
+            if isinstance(entry, Stub) and entry.outcome == "quarantined" and entry.stage == RELEASED_STAGE:
+                id = record_id(pipeline.raw_topic, self._partition, entry)
+                key, at = message_key(pipeline.name, entry.stage, id), raw_place(self._partition, entry.offset)
+                sent.append(
+                    await self._producer.send(  # type: ignore[union-attr] # only called in a transaction
+                        pipeline.quarantine_topic, None, key=key, headers=[(HEADER_SETTLED, at)],
+                        partition=self._partition,
+                    )
+                )  # fmt: skip
+        for future in sent:
+            await future
 
     async def _send(self, entries: list[Kept]) -> None:
         """Send the records in batches and wait for every one of them."""

@@ -3,9 +3,16 @@
 A replayed record is a new message of the raw topic: the original bytes, key and headers, and ``penstock-origin`` with
 its first id, by which sinks and the ledger know it. It goes to the partition it came from; order is given up for it.
 
-In the same transaction a marker is written behind its letter: the letter's key, no value, and the header
-``penstock-replayed``. So no crash sends a record twice, and a later replay leaves out what stands before its marker. A
-letter behind the marker (the record failed again) counts anew.
+In the same transaction a marker is written behind its letter: the letter's key, no value, and the headers
+``penstock-replayed`` and ``penstock-place`` (where in the raw topic the record stood). So no crash sends a record
+twice, and a later replay leaves out what was replayed from that place. A letter from another place (the record was
+replayed and failed again) counts anew; one from the same place is late (a worker that was stopped meanwhile), and does
+not.
+
+A letter alone does not say that its record is nowhere else: it is written before the frame that leaves the record out,
+and a worker that dies in between leaves a letter of a record that may go on at the second try. What became of it is
+decided when delivery commits the frame. For records that the stage `license` set aside delivery writes a marker in
+that transaction, with the header ``penstock-settled`` (the place): who releases them by itself waits for it.
 
 The transactional id is the pipeline's: of two replays at once the later one fences the earlier, and reads what that one
 had done only after it can do no more.
@@ -23,13 +30,10 @@ from penstock.agents.runtime.cluster import Cluster, Message
 from penstock.agents.runtime.deliver import RETRY_BACKOFF_MS
 from penstock.agents.runtime.messages import partition_of, read_all
 from penstock.agents.runtime.tail import read_range
-from penstock.codecs.dead_letter import DeadLetter, decode
+from penstock.codecs.dead_letter import HEADER_PLACE, HEADER_REPLAYED, HEADER_SETTLED, DeadLetter, decode
 from penstock.model.errors import ConfigurationError, FencedError
 from penstock.model.record import HEADER_ORIGIN, Headers
 from penstock.topology.plan import Plan
-
-HEADER_REPLAYED = "penstock-replayed"
-"""Milliseconds since the epoch when the letter of this key was replayed."""
 
 _RECORDS = 200
 _GONE = "gone"
@@ -47,8 +51,10 @@ class Letter:
         Where the newest letter of this key stands.
     written : int
         How often.
-    replayed_at : int or None
-        Milliseconds since the epoch; None where that letter was not replayed yet.
+    replays : dict
+        When it was replayed (milliseconds since the epoch), by the place that it stood at.
+    settled_at : set
+        The places where delivery accounted for it as set aside.
     """
 
     letter: DeadLetter
@@ -56,7 +62,18 @@ class Letter:
     partition: int
     offset: int
     written: int = 1
-    replayed_at: int | None = None
+    replays: dict[bytes, int] = field(default_factory=dict)
+    settled_at: set[bytes] = field(default_factory=set)
+
+    @property
+    def replayed_at(self) -> int | None:
+        """Milliseconds since the epoch; None where that letter was not replayed yet."""
+        return self.replays.get(self.letter.place)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the record is nowhere else, so that releasing it makes no second one."""
+        return self.letter.place in self.settled_at
 
     @property
     def gone(self) -> bool:
@@ -90,7 +107,7 @@ async def read_letters(cluster: Cluster, plan: Plan, *, quarantine: bool = False
 async def read_original(cluster: Cluster, letter: Letter) -> DeadLetter:
     """The letter with the record's key, value and headers. Raises ConfigurationError where it is deleted by now."""
     found: DeadLetter | None = None
-    async for _, original in _originals(cluster, [letter]):
+    async for _, original in read_originals(cluster, [letter]):
         found = original
     if found is not None:
         return found
@@ -119,6 +136,7 @@ async def replay(
     code: str | None = None,
     stage: str | None = None,
     again: bool = False,
+    settled: bool = False,
     headers: Headers | None = None,
 ) -> Replayed:
     """Send records again.
@@ -129,6 +147,8 @@ async def replay(
         See `select`.
     again : bool
         Also those that were replayed before.
+    settled : bool
+        Only those that are known to be nowhere else.
     headers : list of (name, value), optional
         Set on each record, in place of its own of that name (a license that somebody found out, say).
 
@@ -147,10 +167,10 @@ async def replay(
                 done.gone += 1
             elif each.replayed_at is not None and not again:
                 done.before += 1
-            else:
+            elif each.settled or not settled:
                 wanted.append(each)
         pending: list[tuple[Letter, DeadLetter]] = []
-        async for pair in _originals(cluster, wanted):
+        async for pair in read_originals(cluster, wanted):
             pending.append(pair)
             if len(pending) == _RECORDS:
                 await _send(producer, plan, pending, headers or [])
@@ -163,20 +183,34 @@ async def replay(
 
 
 def _note(found: dict[bytes, Letter], topic: str, message: Message) -> None:
-    key = message.key or b""
-    marker = dict(message.headers).get(HEADER_REPLAYED)
+    key, headers = message.key or b"", dict(message.headers)
     known = found.get(key)
-    if marker is not None:
-        if known is not None:
-            known.replayed_at = int(marker)
-    elif message.value is not None:
+    if message.value is not None:
         letter = decode(message.value)
         letter.key, letter.value, letter.headers = None, None, []
-        written = 1 if known is None else known.written + 1
-        found[key] = Letter(letter, topic, message.partition, message.offset, written)
+        found[key] = _newer(known, Letter(letter, topic, message.partition, message.offset))
+    elif known is not None:
+        at = headers.get(HEADER_PLACE) or known.letter.place
+        if HEADER_REPLAYED in headers:
+            known.replays[at] = int(headers[HEADER_REPLAYED] or 0)
+        elif HEADER_SETTLED in headers:
+            known.settled_at.add(headers[HEADER_SETTLED] or b"")
 
 
-async def _originals(cluster: Cluster, letters: list[Letter]) -> AsyncIterator[tuple[Letter, DeadLetter]]:
+def _newer(known: Letter | None, letter: Letter) -> Letter:
+    """The letter that counts of those known of a key and a further one."""
+    if known is None:
+        return letter
+    known.written += 1
+    at = letter.letter.place
+    if at in known.replays and letter.letter.offset >= 0:
+        return known  # late: the record went on from there
+    known.replays.pop(at, None)  # a source's, which stands nowhere: it failed again
+    letter.written, letter.replays, letter.settled_at = known.written, known.replays, known.settled_at
+    return letter
+
+
+async def read_originals(cluster: Cluster, letters: list[Letter]) -> AsyncIterator[tuple[Letter, DeadLetter]]:
     """The letters again, whole, those that are still there."""
     wanted = {(each.partition, each.offset): each for each in letters}
     if not wanted:
@@ -230,7 +264,7 @@ async def _send(
     now = str(int(time.time() * 1000)).encode()
     sent = []
     async with producer.transaction():
-        for number, (place, letter) in enumerate(pending):
+        for number, (stood, letter) in enumerate(pending):
             partition = _partition(letter, number, pipeline.raw.partitions)
             with_origin = _headers(letter, headers)
             sent.append(
@@ -240,8 +274,8 @@ async def _send(
             )
             sent.append(
                 await producer.send(
-                    place.topic, None, key=letter.message_key, headers=[(HEADER_REPLAYED, now)],
-                    partition=place.partition,
+                    stood.topic, None, key=letter.message_key,
+                    headers=[(HEADER_REPLAYED, now), (HEADER_PLACE, letter.place)], partition=stood.partition,
                 )
             )  # fmt: skip
         for future in sent:  # a transaction commits although a batch in it failed, unless the client looks

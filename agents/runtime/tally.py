@@ -20,10 +20,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from penstock.agents.continuity import Place, admit, advance
 from penstock.agents.runtime.cluster import Cluster, Message
 from penstock.agents.runtime.progress import Progress
-from penstock.agents.runtime.replay import HEADER_REPLAYED
 from penstock.agents.runtime.tail import last_values
 from penstock.agents.runtime.topic_ids import topic_ids
 from penstock.codecs import dead_letter
+from penstock.codecs.dead_letter import HEADER_REPLAYED
 from penstock.codecs.frame import Frame, decode
 from penstock.model.record import Kept, Lost, Stub
 from penstock.topology.plan import DELIVER, INGEST, Plan

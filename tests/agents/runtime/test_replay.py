@@ -8,7 +8,7 @@ from aiokafka.errors import ProducerFenced
 
 from penstock.agents.runtime.messages import read_all
 from penstock.agents.runtime.replay import Letter, read_letters, read_original, replay, select
-from penstock.codecs.dead_letter import DeadLetter, encode
+from penstock.codecs.dead_letter import HEADER_SETTLED, DeadLetter, encode
 from penstock.model.record import HEADER_ORIGIN, Outcome
 
 pytestmark = pytest.mark.integration
@@ -90,9 +90,49 @@ async def test_letters_are_one_for_each_key_and_know_their_replay(bench: Callabl
     await replay(made.cluster, made.plan, ids=[one.id])
     letters = await read_letters(made.cluster, made.plan)
     assert [each.replayed_at is not None for each in letters] == [True, False]
-    await write(made, one)  # it failed again
+    await write(made, one)  # a worker that was stopped before the replay
     newest = {each.letter.offset: each for each in await read_letters(made.cluster, made.plan)}
-    assert newest[1].replayed_at is None and newest[1].written == 3
+    assert newest[1].replayed_at is not None and newest[1].written == 3
+    assert (await replay(made.cluster, made.plan, ids=[one.id])).sent == 0
+    await write(made, letter(made, 9, id=one.id))  # it failed again
+    newest = {each.letter.offset: each for each in await read_letters(made.cluster, made.plan)}
+    assert 1 not in newest and newest[9].replayed_at is None and newest[9].written == 4
+    await write(made, one)
+    newest = {each.letter.offset: each for each in await read_letters(made.cluster, made.plan)}
+    assert newest[9].replayed_at is None, "the late one hides nothing"
+    assert (await replay(made.cluster, made.plan, ids=[one.id])).sent == 1
+
+
+async def test_a_source_that_reads_a_broken_row_again_writes_it_anew(bench: Callable[..., Any]) -> None:
+    made = bench()
+    await made.ensure()
+    row = letter(made, -1, partition=-1, id="file:1", stage="source-csv")
+    for _ in range(2):
+        await write(made, row)
+        assert (await replay(made.cluster, made.plan)).sent == 1
+        assert (await replay(made.cluster, made.plan)).before == 1
+
+
+async def test_what_is_not_settled_waits(bench: Callable[..., Any]) -> None:
+    made = bench()
+    await made.ensure()
+    given = {"stage": "license", "code": "license_unknown", "outcome": "quarantined"}
+    one, two = letter(made, 2, **given), letter(made, 4, **given)
+    await write(made, one, two)
+    async with producing(made) as producer:
+        for at in (two.place, b"0/99"):
+            await producer.send_and_wait(
+                made.plan.pipeline.quarantine_topic, None, key=two.message_key, partition=0,
+                headers=[(HEADER_SETTLED, at)],
+            )  # fmt: skip
+    letters = await read_letters(made.cluster, made.plan, quarantine=True)
+    assert [(each.letter.offset, each.settled) for each in letters] == [(2, False), (4, True)]
+    done = await replay(made.cluster, made.plan, quarantine=True, settled=True)
+    assert (done.sent, done.before, done.gone) == (1, 0, 0)
+    assert [message.value for message in await raw(made)] == [b'{"n":4}']
+    await write(made, letter(made, 6, id=two.id, **given))
+    letters = await read_letters(made.cluster, made.plan, quarantine=True)
+    assert [(each.letter.offset, each.settled) for each in letters] == [(2, False), (6, False)], "it begins again"
 
 
 async def test_selection(bench: Callable[..., Any]) -> None:

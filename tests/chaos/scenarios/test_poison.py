@@ -52,4 +52,4 @@ def test_poisonous_records(
 
 def _quarantined(scene: Any) -> int:
     """Letters of poison on the quarantine topic."""
-    return sum(b'"code":"poison"' in message.value() for message in scene.oracle.read("quarantine"))
+    return sum(b'"code":"poison"' in (message.value() or b"") for message in scene.oracle.read("quarantine"))
