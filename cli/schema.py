@@ -101,3 +101,88 @@ def _bounds(bounds: Any) -> str:
     if bounds.min is not None:
         return f"{bounds.min} … {bounds.max}"
     return bounds.pattern or ""
+
+
+@app.command()
+def history(
+    which: Annotated[
+        str, typer.Argument(metavar="FILE|SUBJECT", help="A pipeline file, or a subject such as acme:orders.")
+    ],
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the versions of the schemas that `tag` registered, and what each changed. The schema registry is asked.
+
+    Of a pipeline file: the subjects of its own tenants, for its sources and for what other producers write.
+
+    \b
+    penstock schema history orders.yml
+    penstock schema history acme:orders --json
+    """
+    subjects, wanted = [which], None
+    if which.endswith((".yml", ".yaml")) or Path(which).is_file():
+        subjects, wanted = [], _of_pipeline(Path(which))
+    found = run_async(_histories(subjects, wanted))
+    if as_json:
+        print_json(found)
+        return
+    for subject, versions in found.items():
+        print_table(
+            ("version", "id", "breaks", "changed"),
+            [(one["version"], one["id"], "yes" if one["breaks"] else "", _changes(one)) for one in versions],
+            title=subject,
+        )
+
+
+def _of_pipeline(file: Path) -> "tuple[set[str], str]":
+    """The sources that subjects of a pipeline are of, and its name."""
+    from penstock.agents.tag._versions import part
+    from penstock.cli._shared import environment, load_plan
+    from penstock.connectors import registry
+    from penstock.model.component import Resources
+
+    pipeline = load_plan(file, refuse=False).pipeline
+    resources = Resources(pipeline.name, pipeline.tenant, environment())
+    ids = [pipeline.name]
+    for source in pipeline.sources:
+        config = registry.configure_source(source.use, source.options)
+        ids.append(registry.build_source(source.use, config, resources).id)
+    return {part(each) for each in ids}, pipeline.name
+
+
+async def _histories(subjects: list[str], wanted: "tuple[set[str], str] | None") -> dict[str, list[dict[str, Any]]]:
+    """The versions of each subject, oldest first.
+
+    Raises
+    ------
+    ConfigurationError
+        There are none.
+    """
+    import httpx
+
+    from penstock.agents.tag._versions import history
+    from penstock.cli._shared import environment
+    from penstock.codecs.schema_registry import SchemaRegistry
+    from penstock.model.errors import ConfigurationError
+    from penstock.model.http import TOKEN_VARIABLE
+
+    environ = environment()
+    async with httpx.AsyncClient(timeout=10) as http:
+        registry = SchemaRegistry.from_environ(environ, http=http, token=environ.get(TOKEN_VARIABLE))
+        if wanted is not None:
+            sources, name = wanted
+            subjects = [each for each in await registry.subjects() if each.partition(":")[2] in sources]
+            if not subjects:
+                raise ConfigurationError(
+                    f"the schema registry has no subject of the pipeline {name}",
+                    hint="tag registers schemas with `registry: true`",
+                )
+        found = {each: await history(registry, each) for each in subjects}
+    for subject, versions in found.items():
+        if not versions:
+            raise ConfigurationError(f"the schema registry has no subject {subject}")
+    return found
+
+
+def _changes(one: dict[str, Any]) -> str:
+    parts = [f"+ {name}" for name in one["added"]] + [f"- {name}" for name in one["removed"]]
+    return ", ".join(parts + [f"{name}: {change}" for name, change in one["changed"].items()])

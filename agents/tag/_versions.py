@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 
 from penstock.agents.tag._evolution import Drift, Kinds, avro_schema, compare, kinds
+from penstock.agents.tag._infer import text
 from penstock.agents.tag._shape import Shape
 from penstock.agents.tag.inference import masking
 from penstock.codecs.schema_registry import SchemaRegistry
@@ -119,16 +120,36 @@ class Versions:
         return self._kinds[key]
 
 
+async def history(registry: SchemaRegistry, subject: str) -> list[dict[str, Any]]:
+    """The versions of a subject, oldest first: ``version``, ``id``, ``added``, ``removed``, ``changed``, ``breaks``.
+
+    Raises
+    ------
+    ServiceUnreachableError, RejectedError
+    """
+    found: list[dict[str, Any]] = []
+    before: list[Kinds] = []
+    for number in await registry.versions(subject):
+        schema = await registry.version(subject, number)
+        now = kinds(schema.definition) if schema.kind == "AVRO" else {}
+        drift = compare(now, before[::-1][:MOST_COMPARED]) if before else Drift()
+        added = [text(path) for path in drift.added]
+        found.append({"version": number, "id": schema.id, "added": added, **drift.body(), "breaks": drift.breaks})
+        before.append(now)
+    return found
+
+
 def subject(tenant: str, source: str) -> str:
     """The subject of a tenant's records from a source; what is personal in either is masked.
 
     >>> subject("acme", "in/people.csv"), subject("a:b", "c")
     ('acme:in/people.csv', 'a%3Ab:c')
     """
-    return f"{_part(tenant)}:{_part(source)}"
+    return f"{part(tenant)}:{part(source)}"
 
 
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """A tenant or a source, as it stands in a subject."""
     return str(masking.mask(("subject",), name)[0]).replace("%", "%25").replace(":", "%3A")
 
 

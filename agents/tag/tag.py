@@ -12,7 +12,7 @@ shape have one note, whoever comes first; see `penstock.agents.tag._shape` for w
 
 With ``registry: true`` each new shape is registered in the schema registry that ``SCHEMA_REGISTRY_URL`` names, under
 the subject ``<tenant>:<source>`` (the header `penstock-source-id`, else the pipeline's name), and ``version`` is the
-registry's. A version **drifts** where it breaks who read those before it: a field is gone that all of them have, or
+registry's. A version drifts where it breaks who read those before it: a field is gone that all of them have, or
 has a type that none of them gives it. A field that is null is not gone, and new fields break nobody. The note then
 has ``drift``, the worker reports the event `schema_drift`, and `drift` says what becomes of such records:
 
@@ -56,7 +56,7 @@ class Config(StageConfig):
     most_fields: int = Field(200, ge=0, description="Records with more fields are noted without their fields.")
     versions: dict[str, int] = Field(
         {},
-        description="Version of the schema by fingerprint; 1 where absent. These are not registered, nor do they drift.",
+        description="Version of the schema by fingerprint; 1 where absent. Such are not registered, nor do they drift.",
     )
     registry: bool = Field(False, description="Register new shapes, and take their versions from the schema registry.")
     drift: Literal["allow", "quarantine", "fail"] = Field(
