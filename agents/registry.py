@@ -45,12 +45,14 @@ def build(
     module = STAGES.load(name)
     annotated = typing.get_type_hints(module.build).get("return")
     kind = next((kind for kind in KINDS if kind == annotated), None)
-    if kind is None:
+    if kind is None and annotated != Apply | ApplyBatch:
         raise ConfigurationError(
             f"build of the stage {name} must be annotated to return Enrich, EnrichRecord, Apply or ApplyBatch"
         )
     wants_resources = len(inspect.signature(module.build).parameters) > 1
     function = module.build(config, resources) if wants_resources else module.build(config)
+    if kind is None:
+        kind = ApplyBatch if inspect.iscoroutinefunction(function) else Apply
     return kind, function
 
 

@@ -32,6 +32,7 @@ def pages() -> dict[str, str]:
         "SINKS.md": _sinks,
         "RECOGNIZERS.md": _recognizers,
         "POLICY.md": _policy,
+        "TYPES.md": _types,
         "ERRORS.md": _errors_page.page,
         "METRICS.md": _metrics,
         "CLI.md": _commands_page.page,
@@ -91,6 +92,7 @@ def _stages() -> Iterator[str]:
 
     kinds = {Enrich: "adds an enrichment", EnrichRecord: "adds an enrichment"}
     kinds |= {Apply: "decides over the record", ApplyBatch: "decides over many at once"}
+    kinds |= {Apply | ApplyBatch: "decides over the record, or over many at once, as its options have it"}
 
     def facts(module: ModuleType) -> Iterator[str]:
         kind = inspect.get_annotations(module.build, eval_str=True).get("return")
@@ -231,6 +233,39 @@ def _about(module: ModuleType) -> str:
     """The first paragraph of a docstring, on one line."""
     paragraph = inspect.cleandoc(module.__doc__ or "").partition("\n\n")[0]
     return " ".join(paragraph.split()).partition(": ")[2]
+
+
+# Types and entities
+
+
+def _types() -> Iterator[str]:
+    from penstock.agents.tag.inference import types
+    from penstock.model.entities import built_in
+
+    yield "# Types and entities"
+    yield (
+        "What fields are found to be by `penstock schema preview`, and what they are mapped to; [SCHEMAS](SCHEMAS.md)"
+        " tells how."
+    )
+    yield "## Types"
+    yield rest(types.__doc__)
+    heads = ("type", "PostgreSQL", "MySQL", "SQLite", "Avro", "Arrow", "JSON Schema")
+    yield table(heads, [(f"`{name}`", *map(escape, mapped)) for name, mapped in types.TYPES.items()])
+    yield "## Entities"
+    yield "The catalogue is `model/entities.yml`; a file of the same form is merged over it."
+    yield table(
+        ("entity", "what it is", "identified by", "properties"),
+        [
+            (f"`{name}`", each.description, ", ".join(f"`{key}`" for key in each.key),
+             ", ".join(f"`{title}`" for title in each.properties))
+            for name, each in built_in().entities.items()
+        ],
+    )  # fmt: skip
+    yield "## Relations"
+    yield table(
+        ("relation", "from", "to"),
+        [(f"`{each.type}`", f"`{each.source}`", f"`{each.target}`") for each in built_in().relations],
+    )
 
 
 # Metrics

@@ -16,6 +16,7 @@ from penstock.cli._shared import (
     parse_options,
     print_components,
     run_async,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _chain(name: str, options: dict[str, Any]) -> "Chain":
         config = registry.configure(use, options)
     except ValidationError as error:
         raise options_error(use, error, registry.STAGES.load(use).Config) from None
-    return Chain([(use, config)], Resources(environ=environment()))
+    return Chain([(use, config)], Resources(environ=environment(), report=lambda event: say(event.message)))
 
 
 async def _run(chain: "Chain", source: BinaryIO, out: BinaryIO, stopped: BinaryIO) -> int:

@@ -34,6 +34,7 @@ DEFAULT_URL: Final = "http://localhost:8081"
 CONTENT_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 
 _WAIT: Final = frozenset((401, 403, 408, 429))
+_NOT_FOUND: Final = 404
 _GREATEST_ID: Final = 2**31 - 1
 
 
@@ -149,6 +150,65 @@ class SchemaRegistry:
         answer = await self._call("GET", f"/subjects/{_part(subject)}/versions/latest")
         return await self._read(int(answer["id"]), answer)
 
+    async def look_up(self, subject: str, schema: Any) -> int | None:
+        """The version of a subject that an Avro schema is; None where it is none, or there is no such subject.
+
+        Raises
+        ------
+        ServiceUnreachableError, RejectedError
+        """
+        try:
+            answer = await self._call("POST", f"/subjects/{_part(subject)}", _body(schema))
+        except RejectedError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+        return int(answer["version"])
+
+    async def versions(self, subject: str) -> list[int]:
+        """The numbers of a subject's versions, oldest first; none where there is no such subject.
+
+        Raises
+        ------
+        ServiceUnreachableError, RejectedError
+        """
+        try:
+            return sorted(map(int, await self._ask("GET", f"/subjects/{_part(subject)}/versions", kind=list)))
+        except RejectedError as error:
+            if error.status == _NOT_FOUND:
+                return []
+            raise
+
+    async def version(self, subject: str, number: int) -> Schema:
+        """A version of a subject.
+
+        Raises
+        ------
+        RejectedError
+            404: there is no such version.
+        ServiceUnreachableError
+        """
+        answer = await self._call("GET", f"/subjects/{_part(subject)}/versions/{number}")
+        return await self._read(int(answer["id"]), answer)
+
+    async def subjects(self) -> list[str]:
+        """All subjects, sorted.
+
+        Raises
+        ------
+        ServiceUnreachableError, RejectedError
+        """
+        return sorted(map(str, await self._ask("GET", "/subjects", kind=list)))
+
+    async def set_level(self, subject: str, level: str) -> None:
+        """Set a subject's level of compatibility: NONE, BACKWARD, FORWARD, FULL, or one with ``_TRANSITIVE``.
+
+        Raises
+        ------
+        ServiceUnreachableError, RejectedError
+        """
+        await self._call("PUT", f"/config/{_part(subject)}", {"compatibility": level})
+
     async def check(self, subject: str, schema: Any) -> bool:
         """Whether `register` would take an Avro schema as far as the latest version goes; a new subject takes any.
 
@@ -202,6 +262,10 @@ class SchemaRegistry:
                 found[subject, version] = json.loads(inner["schema"])
 
     async def _call(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+        answer: dict[str, Any] = await self._ask(method, path, body)
+        return answer
+
+    async def _ask(self, method: str, path: str, body: dict[str, str] | None = None, *, kind: type = dict) -> Any:
         try:
             answer = await self._http.request(method, self.address + path, json=body, headers=self._headers)
         except httpx.RequestError as error:
@@ -215,8 +279,8 @@ class SchemaRegistry:
         if not answer.is_success:
             code = content.get("error_code") if isinstance(content, dict) else None
             raise RejectedError("the schema registry", answer.status_code, f"error code {code}" if code else "")
-        if not isinstance(content, dict):
-            raise self._unreachable("the answer is not a JSON object")
+        if not isinstance(content, kind):
+            raise self._unreachable(f"the answer is not a JSON {'list' if kind is list else 'object'}")
         return content
 
     def _unreachable(self, cause: str, retry_after: float | None = None) -> ServiceUnreachableError:

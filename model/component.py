@@ -9,7 +9,8 @@ A **stage** is a module ``agents/<family>/<name>.py`` with
 * optionally ``ALIASES`` (other names it goes by), ``ADDS_TEXT = True`` (it writes text that `redact` must see) and
   ``GROUP`` (the enrichment group it writes, its name if absent).
 
-The return annotation of ``build`` tells the chain how to call it:
+The return annotation of ``build`` tells the chain how to call it (``Apply | ApplyBatch`` where the options decide: a
+coroutine function is the latter):
 
 ==============  =======================================================================================
 `Enrich`        data in, annotations out (or None); a failure is noted in the record and never blocks it
@@ -27,7 +28,7 @@ Sink``. The file name is the registry.
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -70,6 +71,21 @@ class SinkConfig(ComponentConfig):
     """Options every sink has."""
 
 
+class Event(NamedTuple):
+    """Something that an operator should know of, and that stops nothing.
+
+    Attributes
+    ----------
+    code : str
+        Stable, in snake case: what metrics and logs call it.
+    message : str
+        What happened, where, and what to do; never a value of a record.
+    """
+
+    code: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """What a component may use of the world; handed in, so that a test can hand in its own.
@@ -83,6 +99,9 @@ class Resources:
         Seconds since the epoch.
     options : mapping
         What the pipeline file says once for all components (``license``, ``env``).
+    report : callable
+        Takes an `Event`; a worker counts and logs it. What happened is found again by whoever starts after a crash,
+        so that one thing may be reported once by each worker.
     """
 
     pipeline: str = "pipeline"
@@ -90,6 +109,7 @@ class Resources:
     environ: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
     options: Mapping[str, Any] = field(default_factory=dict)
+    report: Callable[[Event], None] = lambda event: None
 
 
 class SourceRecord(msgspec.Struct):

@@ -15,6 +15,8 @@ _BY_WORDS: Final = 0.9
 """All words of a name of the property are there, whatever their order and language."""
 _CORRECTED: Final = 0.9
 _QUALIFIER: Final = 0.97
+_OVER_THE_PATH: Final = 0.95
+"""Some words of the name are the object's: ``host.name`` is a host name."""
 
 
 class ByWords:
@@ -23,6 +25,9 @@ class ByWords:
     def __init__(self, entities: Mapping[str, Entity], relations: tuple[Relation, ...], language: Words) -> None:
         terms = {name: {title: [title, *prop.synonyms] for title, prop in entity.properties.items()}
                  for name, entity in entities.items()}  # fmt: skip
+        self._kinds = {
+            (name, title): prop.type for name, entity in entities.items() for title, prop in entity.properties.items()
+        }
         whole = {name: [name, *entity.synonyms] for name, entity in entities.items()}
         for relation in relations:
             whole[relation.target] = [*whole[relation.target], *relation.synonyms]
@@ -50,6 +55,9 @@ class ByWords:
         outer, _, inner = name.rpartition(".")
         before, own = self._words.concepts(outer), self._words.concepts(inner)
         found = self._in(frozenset(own), before)
+        if before and own:
+            whole = self._in(frozenset((*before[-2:], *own)), ())
+            found += [match._replace(score=round(match.score * _OVER_THE_PATH, 4)) for match in whole]
         corrected = frozenset(map(self._words.corrected, own))
         if corrected != frozenset(own):
             meant = self._in(corrected, before)
@@ -65,7 +73,8 @@ class ByWords:
         for concept in concepts:
             for term, entity, title in self._terms.get(concept, ()):
                 if term <= concepts:
-                    score = len(term), _BY_WORDS * self._beside(entity, [*(concepts - term), *before[-2:]])
+                    beside = [*(concepts - term), *before[-2:]]
+                    score = len(term), _BY_WORDS * self._beside(entity, self._kinds[entity, title], beside)
                     best[entity, title] = max(score, best.get((entity, title), (0, 0.0)))
         # of two names in one, the one with more words is meant: birth date, not date
         most = max((size for size, _ in best.values()), default=0)
@@ -75,14 +84,14 @@ class ByWords:
             if size == most
         ]
 
-    def _beside(self, entity: str, others: list[str]) -> float:
+    def _beside(self, entity: str, kind: str, others: list[str]) -> float:
         """What the other words leave of a score."""
-        return min((self._factor(entity, concept) for concept in others), default=1.0)
+        return min((self._factor(entity, kind, concept) for concept in others), default=1.0)
 
-    def _factor(self, entity: str, concept: str) -> float:
+    def _factor(self, entity: str, kind: str, concept: str) -> float:
         if concept in self._hints[entity]:
             return SYNONYM
-        if concept in self._qualifiers or concept.isdigit():
+        if concept in self._qualifiers or concept.isdigit() or kind in self._types.get(concept, ()):
             return _QUALIFIER
         return OTHER_ENTITY if concept in self._known else UNKNOWN_PREFIX
 

@@ -44,7 +44,8 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
     },
     "Services": {
         "SCHEMA_REGISTRY_URL": Variable(
-            "The schema registry, for Avro topics (Confluent's REST API).", "`http://localhost:8081`"
+            "The schema registry (Confluent's REST API), for Avro topics and for `tag` with `registry: true`.",
+            "`http://localhost:8081`",
         ),
         "SCHEMA_REGISTRY_USER_INFO": Variable("`user:password` for its basic authentication.", secret=True),
         "GRAPH_API_URL": Variable("The graph API that the sink `graph` writes to.", "`http://localhost:4000`"),

@@ -15,6 +15,7 @@
     ├── RecordError                     one record cannot go on; it becomes a dead letter
     │   ├── DecodeError                 the bytes are not what the codec says
     │   ├── StageError                  a stage raised
+    │   ├── SchemaDriftError            its schema breaks the ones before, and the policy says to fail
     │   └── TooLargeError
     ├── FrameError                      an internal topic holds what this version cannot read
     ├── HoleError                       frames are missing and could not be found again; the worker restarts
@@ -199,6 +200,12 @@ class StageError(RecordError):
     def __init__(self, stage: str, cause: BaseException) -> None:
         super().__init__(f"stage {stage} raised {type(cause).__name__}")
         self.stage = stage
+
+
+class SchemaDriftError(RecordError):
+    """A record's schema breaks those of its source before it, and the policy of `tag` says to fail."""
+
+    code = "schema_drift"
 
 
 class TooLargeError(RecordError):

@@ -59,4 +59,5 @@ RESTARTS = _counter("penstock_restarts_total", "Times that an agent was started 
 RETRIES = _counter("penstock_retries_total", "Attempts repeated because a server did not answer.", *_AGENT)
 BREAKER = _gauge("penstock_breaker_state", "Circuit breaker: 0 closed, 1 half open, 2 open.", "service")
 DEAD_LETTERS = _counter("penstock_dead_letters_total", "Records set aside.", "pipeline", "stage", "reason")
+EVENTS = _counter("penstock_events_total", "What stages reported to operators, by code.", "pipeline", "event")
 LOST = _counter("penstock_lost_offsets_total", "Raw offsets that retention deleted unread.", "pipeline")

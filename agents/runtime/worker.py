@@ -41,7 +41,7 @@ from penstock.codecs.avro import ENRICHED_SCHEMA, AvroDecoder, AvroEncoder
 from penstock.codecs.enriched import ENRICHMENT_VERSION, MetadataWriter
 from penstock.codecs.schema_registry import SchemaRegistry
 from penstock.connectors import registry as connectors
-from penstock.model.component import Resources, Sink
+from penstock.model.component import Event, Resources, Sink
 from penstock.model.errors import ConfigurationError, PenstockError
 from penstock.stores.claims import Claims, store_url
 from penstock.topology.plan import DELIVER, INGEST, Agent, Plan, SinkAgent
@@ -82,6 +82,7 @@ class Worker:
             tenant=pipeline.tenant,
             environ=self.environ,
             options={"license": pipeline.license, "env": pipeline.env},
+            report=self._report,
         )
         store = store_url(pipeline.batching.claim_store, self.home, pipeline.name)
         self._payloads = Payloads(Claims(store), pipeline)
@@ -103,6 +104,10 @@ class Worker:
                 stop.set()
                 await asyncio.gather(*services, return_exceptions=True)
                 ticker.cancel()
+
+    def _report(self, event: Event) -> None:
+        metrics.EVENTS.labels(self.plan.pipeline.name, event.code).inc()
+        logger().warning(event.message, pipeline=self.plan.pipeline.name, code=event.code)
 
     def ready(self) -> bool:
         """Whether every service has joined its group."""

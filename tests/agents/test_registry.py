@@ -72,3 +72,9 @@ def test_resources_are_handed_to_those_who_want_them(plugin: Callable[[Any], str
 def test_a_build_that_does_not_say_what_it_returns_is_refused(plugin: Callable[[Any], str]) -> None:
     with pytest.raises(ConfigurationError, match="foreign must be annotated"):
         registry.build(plugin(lambda config: None), StageConfig(), Resources())
+
+
+def test_the_options_may_decide_between_one_and_many() -> None:
+    resources = Resources(environ={"SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"})
+    assert registry.build("tag", registry.configure("tag", {"registry": True}), resources)[0] is ApplyBatch
+    assert registry.build("tag", registry.configure("tag", {}), Resources())[0] is Apply

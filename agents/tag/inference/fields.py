@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Final
 
-from penstock.agents.tag._infer import text
 from penstock.agents.tag._shape import FieldPath
 from penstock.agents.tag.inference import dates, texts
 from penstock.agents.tag.inference.columns import Column
@@ -87,12 +86,17 @@ class Field:
 
     @property
     def name(self) -> str:
-        """The path as people write it: dotted, ``*`` for the items of a list."""
-        return text(self.path)
+        """The path as the data has it: dotted, ``*`` for the items of a list."""
+        return path_name(self.path)
 
     def without_values(self) -> "Field":
         """The same field, with nothing in its bounds that is a value."""
         return replace(self, constraints=replace(self.constraints, min=None, max=None, enum=None))
+
+
+def path_name(path: FieldPath) -> str:
+    """Names as they are, not in quotes: a client looks the field of a flat row up by this."""
+    return ".".join(part if isinstance(part, str) else "*" for part in path)
 
 
 def decide(column: Column, hints: Collection[str], most_values: int) -> Field:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from penstock.agents.tag._infer import named
+from penstock.agents.tag._shape import FieldPath
 from penstock.agents.tag.inference.fields import PLAIN, Field
 from penstock.model.entities import Catalogue
 from penstock.model.entity_file import PropertyType
@@ -41,7 +42,7 @@ _FITTING: Final[dict[PropertyType, frozenset[str]]] = {
     "iban": frozenset(("iban", "string")),
     "credit_card": frozenset(("credit_card", "string", "integer")),
     "date": frozenset(("date", "datetime", "timestamp", "string", "integer")),
-    "datetime": frozenset(("datetime", "date", "timestamp", "string", "integer")),
+    "datetime": frozenset(("datetime", "date", "timestamp", "string")),
     "country": frozenset(("country", "string")),
     "postal_code": frozenset(("postal_code", "string", "integer")),
     "language": frozenset(("language", "string")),
@@ -88,6 +89,11 @@ def suggest(fields: Sequence[Field], catalogue: Catalogue) -> tuple[list[Suggest
     return found, primary
 
 
+def read_name(path: FieldPath) -> str:
+    """The name of a field as the catalogue reads it: its last parts, without dots at their ends (``Hausnr.``)."""
+    return ".".join(part.strip(". ") for part in named(path)[-3:])
+
+
 def _weighed(candidate: _Candidate, primary: str | None) -> float:
     return candidate.score + (_OF_PRIMARY if candidate.entity == primary else 0.0)
 
@@ -108,8 +114,7 @@ def _primary(candidates: dict[tuple[str | int, ...], list[_Candidate]], catalogu
 
 
 def _candidates(field: Field, catalogue: Catalogue) -> Iterator[_Candidate]:
-    name = ".".join(named(field.path)[-3:])
-    matches = catalogue.match(name)
+    matches = catalogue.match(read_name(field.path))
     for match in matches:
         wanted = catalogue.entities[match.entity].properties[match.property].type
         told = _direct(match.score)
@@ -124,7 +129,7 @@ def _candidates(field: Field, catalogue: Catalogue) -> Iterator[_Candidate]:
         else:
             reason = f"{told}, although the values are of type {field.type}"
             yield _Candidate(match.entity, match.property, match.score * _CONTRADICTED, reason)
-    if field.type in _TELLING:
+    if field.type in _TELLING and field.format != "amount":
         taken = {match[:2] for match in matches}
         for entity, title in _of_type(field, catalogue):
             if (entity, title) not in taken:

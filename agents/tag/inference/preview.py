@@ -14,13 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from penstock.agents.tag._infer import text
 from penstock.agents.tag._shape import ITEM
 from penstock.agents.tag.inference import masking
 from penstock.agents.tag.inference.columns import Column, columns
-from penstock.agents.tag.inference.fields import Field, decide
+from penstock.agents.tag.inference.fields import Field, decide, path_name
 from penstock.agents.tag.inference.keys import primary_key
-from penstock.agents.tag.inference.mappings import Suggestion, suggest
+from penstock.agents.tag.inference.mappings import Suggestion, read_name, suggest
 from penstock.model.entities import Catalogue, built_in
 from penstock.model.record import Data
 
@@ -156,7 +155,7 @@ def _is_field(column: Column) -> bool:
 
 
 def _field(column: Column, catalogue: Catalogue) -> Field:
-    name = ".".join(part for part in column.path if isinstance(part, str))
+    name = read_name(column.path)
     hints = set(catalogue.hints(name))
     likely = [match for match in catalogue.match(name) if match.score >= _LIKELY]
     hints |= {catalogue.entities[match.entity].properties[match.property].type for match in likely}
@@ -183,7 +182,7 @@ def _path(field: Field) -> tuple[str | int, ...]:
 
 
 def _name(field: Field) -> str:
-    return text(_path(field))
+    return path_name(_path(field))
 
 
 def _short(value: Any) -> Any:

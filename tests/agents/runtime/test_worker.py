@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from penstock.agents.runtime.cluster import Cluster
+from penstock.agents.runtime.metrics import REGISTRY
 from penstock.agents.runtime.worker import Worker
+from penstock.model.component import Event
 from penstock.topology.plan import plan
 from penstock.topology.spec import Pipeline
 
@@ -73,3 +76,10 @@ async def test_a_consumer_that_loses_its_tasks_still_closes(monkeypatch: pytest.
     )
     await consumer.stop()
     assert closed == ["group", "fetcher", "client"]
+
+
+def test_what_stages_report_is_counted_and_logged(worker: Worker) -> None:
+    with structlog.testing.capture_logs() as logged:
+        worker.resources.report(Event("schema_drift", "the schema of acme:orders drifted"))
+    assert [(one["event"], one["code"]) for one in logged] == [("the schema of acme:orders drifted", "schema_drift")]
+    assert REGISTRY.get_sample_value("penstock_events_total", {"pipeline": "orders", "event": "schema_drift"}) == 1
