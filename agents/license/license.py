@@ -189,9 +189,10 @@ class Policy:
                 found[name] = self._keep(name, expression, decision, midnight)
             else:
                 open_.setdefault(name.tenant, {})[name] = expression
-        asked = (self._asked(tenant, expressions, day, midnight) for tenant, expressions in open_.items())
-        for some in await asyncio.gather(*asked):
-            found |= some
+        if open_:  # as a rule there is nothing to ask
+            asked = (self._asked(tenant, expressions, day, midnight) for tenant, expressions in open_.items())
+            for some in await asyncio.gather(*asked):
+                found |= some
         return found
 
     def _settled(self, expression: Expression, day: date) -> Decision | None:
