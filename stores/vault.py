@@ -139,7 +139,8 @@ class Vault:
         Raises
         ------
         UnreachableError
-            The vault does not answer; nothing is destroyed.
+            The vault does not answer; nothing is destroyed. Or others keep its log in use: then no reader finds the
+            keys any more, but they are still on the disk, until the same call succeeds.
         """
         now = int(self._clock() * 1000)
         all_ids = sorted({id for ids in subjects for id in ids})

@@ -2,6 +2,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -112,16 +113,28 @@ def test_erasing_who_is_not_known_holds_for_what_is_on_its_way(vault: Vault) -> 
 
 
 def test_nothing_of_an_erased_key_is_left_in_any_file(vault: Vault, tmp_path: Path) -> None:
-    held, other = one(vault, ANN), one(vault, BOB)
-    with sqlite3.connect(tmp_path / "vault.db") as connection:
-        rows = dict(connection.execute("SELECT subject, wrapped FROM vault_keys").fetchall())
-    connection.close()
-    assert rows[ANN[0]] in stored(tmp_path)
-    vault.erase([ANN])
-    assert rows[ANN[0]] not in stored(tmp_path)
-    assert rows[ANN[0]][12:28] not in stored(tmp_path)
-    assert rows[BOB[0]] in stored(tmp_path)
-    assert one(vault, BOB) == other != held
+    many = [(f"{number:064}",) for number in range(50)]
+    held = [one(vault, subjects) for subjects in many]
+    with closing(sqlite3.connect(tmp_path / "vault.db")) as beside:  # so that the log outlives each connection
+        rows = dict(beside.execute("SELECT subject, wrapped FROM vault_keys").fetchall())
+        assert all(rows[subject] in stored(tmp_path) for (subject,) in many)
+        assert vault.erase(many[:20]) == 20
+        left = stored(tmp_path)
+        assert [subject for (subject,) in many if rows[subject][12:28] in left] == [subject for (subject,) in many[20:]]
+    assert [one(vault, subjects) for subjects in many[20:]] == held[20:]
+
+
+def test_an_erasure_waits_for_who_reads(vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.model.database.BUSY_SECONDS", 0.2)
+    one(vault, ANN)
+    with closing(sqlite3.connect(tmp_path / "vault.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM vault_keys").fetchall()
+        with pytest.raises(UnreachableError, match="others keep its log in use"):
+            vault.erase([ANN])
+        reader.execute("COMMIT")
+        assert vault.erase([ANN]) == 0
+    assert one(vault, ANN, newest=0).secret == b""
 
 
 def test_the_key_that_is_current_now_finds_what_an_older_one_made(vault: Vault, url: str) -> None:
