@@ -18,7 +18,7 @@ MOST_WORDS: Final = 8  # of a name are looked at, from its end
 
 _WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+|[^\W_A-Za-z0-9]+")
 _TRANSCRIBED: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
-_LEAST_TO_PART, _MOST_TO_PART = 6, 40  # letters: words outside of these bounds are not looked into
+_LEAST_TO_PART, _MOST_TO_PART = 5, 40  # letters: words outside of these bounds are not looked into
 _LEAST_PIECE: Final = 3
 _LEAST_TO_CORRECT: Final = 6
 _LINKS: Final = ("", "s", "n", "en", "es")  # between the parts of a German compound
