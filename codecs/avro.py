@@ -240,7 +240,17 @@ ENRICHED_SCHEMA: Final[dict[str, Any]] = {
         id="string",
         tenant=_TEXT_OR_NULL,
         data="string",
-        schema=["null", _record("Schema", fingerprint=_TEXT_OR_NULL, version=["null", "long"], entity=_TEXT_OR_NULL)],
+        schema=[
+            "null",
+            _record(
+                "Schema",
+                fingerprint=_TEXT_OR_NULL,
+                version=["null", "long"],
+                entity=_TEXT_OR_NULL,
+                fields=["null", {"type": "map", "values": "string"}],
+                drift=_TEXT_OR_NULL,
+            ),
+        ],
         entities="string",
         relations="string",
         pii={
@@ -260,7 +270,7 @@ ENRICHED_SCHEMA: Final[dict[str, Any]] = {
         ),
     ),
     "namespace": "penstock",
-    "doc": "An enriched record; data, entities, relations, enrichments and the values of extras are JSON.",
+    "doc": "An enriched record; data, entities, relations, enrichments, drift and the values of extras are JSON.",
 }
 """The envelope of an enriched record in Avro, the same for every pipeline."""
 
@@ -294,6 +304,9 @@ def encode_enriched(envelope: Mapping[str, Any], schema_id: int | None = None) -
         "pii": envelope.get("pii") or [],
         "metadata": {**known, "extras": {name: _json(value, b"null") for name, value in metadata.items()}},
     }
+    schema = envelope.get("schema")
+    if schema is not None and schema.get("drift") is not None:
+        packed["schema"] = {**schema, "drift": _json(schema["drift"], b"null")}
     if envelope.get("license") is not None:
         packed["license"] = {"duties": [], **envelope["license"]}
     header = b"" if schema_id is None else _HEADER.pack(_MAGIC, schema_id)
@@ -315,11 +328,22 @@ def decode_enriched(data: bytes) -> Data:
             envelope[name] = orjson.loads(envelope[name])
         extras = envelope["metadata"].pop("extras")
         envelope["metadata"].update({name: orjson.loads(value) for name, value in extras.items()})
+        _unpack_schema(envelope["schema"])
     except orjson.JSONDecodeError:
         envelope = {}
     if not envelope:
         raise DecodeError("the message holds a part that should be JSON and is not")
     return envelope
+
+
+def _unpack_schema(schema: dict[str, Any] | None) -> None:
+    """As in JSON: what a schema does not have is not there."""
+    if schema is not None:
+        if schema["drift"] is not None:
+            schema["drift"] = orjson.loads(schema["drift"])
+        for name in ("fields", "drift"):
+            if schema[name] is None:
+                del schema[name]
 
 
 def _json(value: Any, absent: bytes) -> str:

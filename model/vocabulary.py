@@ -18,7 +18,7 @@ MOST_WORDS: Final = 8  # of a name are looked at, from its end
 
 _WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+|[^\W_A-Za-z0-9]+")
 _TRANSCRIBED: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
-_LEAST_TO_PART: Final = 6  # letters: shorter words are not looked into
+_LEAST_TO_PART, _MOST_TO_PART = 5, 40  # letters: words outside of these bounds are not looked into
 _LEAST_PIECE: Final = 3
 _LEAST_TO_CORRECT: Final = 6
 _LINKS: Final = ("", "s", "n", "en", "es")  # between the parts of a German compound
@@ -81,7 +81,9 @@ class Vocabulary:
     def _pieces(self, word: str) -> list[str]:
         """The word, or the known words that it is made of."""
         bare = word.rstrip("0123456789") or word
-        if any(one in self._concepts for one in (bare, *singular(bare))) or len(bare) < _LEAST_TO_PART:
+        if any(one in self._concepts for one in (bare, *singular(bare))) or not (
+            _LEAST_TO_PART <= len(bare) <= _MOST_TO_PART
+        ):
             return [bare]
         return self._part(bare, {}) or [bare]
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from penstock.codecs.avro import ENRICHED_SCHEMA, AvroDecoder, AvroEncoder, decode_enriched, encode_enriched
 from penstock.codecs.schema_registry import Schema, SchemaRegistry
 from penstock.model.errors import DecodeError, RecordError, ServiceUnreachableError
-from penstock.services import schemas
+from penstock.services import avro_resolution, avro_schema, schemas
 
 ORDER = {
     "type": "record",
@@ -277,6 +277,11 @@ ENVELOPE = {
 }
 
 
+WITHOUT_FIELDS = json.loads(json.dumps(ENRICHED_SCHEMA))
+"""The envelope as readers may still know it."""
+del next(field for field in WITHOUT_FIELDS["fields"] if field["name"] == "schema")["type"][1]["fields"][3:]
+
+
 def test_an_enriched_record_comes_back_as_it_went():
     assert decode_enriched(encode_enriched(ENVELOPE)) == ENVELOPE
     framed = encode_enriched(ENVELOPE, 7)
@@ -289,6 +294,15 @@ def test_an_enriched_record_comes_back_as_it_went():
 def test_parts_that_are_json_already():
     parts = {name: orjson.dumps(ENVELOPE[name]) for name in ("data", "entities", "relations", "enrichments")}
     assert encode_enriched(ENVELOPE | parts) == encode_enriched(ENVELOPE)
+
+
+@pytest.mark.parametrize(
+    "more", [{"fields": {"user.email": "email"}}, {"drift": {"since": 1, "removed": ["a"], "changed": {"b": "x -> y"}}}]
+)
+def test_all_that_tag_writes_has_a_place(more):
+    envelope = ENVELOPE | {"schema": {"fingerprint": "f", "version": None, "entity": "Person", **more}}
+    assert decode_enriched(encode_enriched(envelope)) == envelope
+    assert avro_resolution.problems(avro_schema.parse(ENRICHED_SCHEMA), avro_schema.parse(WITHOUT_FIELDS)) == []
 
 
 def test_the_least_envelope():

@@ -89,6 +89,7 @@ def test_what_the_other_words_of_a_name_say_weighs():
         return next(match.score for match in built_in().match(name) if match.property == "name")
 
     assert score("cust_nm") > score("nm_xyz") > score("nm_iban"), "the name of something else is not a person's"
+    assert {match.entity for match in built_in().match("telnr_cust")} == {"Person"}, "not an account's number"
     assert built_in().match("order_date") == () == built_in().match("betrag"), "words alone are no property"
 
 

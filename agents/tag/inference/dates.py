@@ -53,6 +53,8 @@ _TIMES: Final = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S.%f", 
 _AMBIGUOUS: Final = frozenset(("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y"))
 _OTHER_ORDER: Final = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y", "%d/%m/%y": "%m/%d/%y"}
 _COMPACT: Final = "%Y%m%d"
+_LONGEST: Final = 40  # characters: such a text is no date
+_DIGIT: Final = re.compile("[0-9]")
 
 
 class Found(NamedTuple):
@@ -88,7 +90,8 @@ def recognise(values: Sequence[str], least: float, *, compact: bool) -> Found | 
     compact : bool
         Whether eight digits may be a date: the name of the field must say so.
     """
-    if not values or not any(char.isdigit() for char in values[0]):
+    may_be = sum(len(value) <= _LONGEST and _DIGIT.search(value) is not None for value in values)
+    if not values or may_be < len(values) * least:
         return None
     for form in _candidates(values[: max(3, len(values) // 4)], compact):
         share = sum(form.read(value) is not None for value in values) / len(values)
