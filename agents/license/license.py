@@ -117,8 +117,8 @@ class _Known(NamedTuple):
 
 def build(config: Config, resources: Resources) -> ApplyBatch:
     """Raises ConfigurationError: the pipeline's license is none, or the registry's address or key."""
-    named = naming(config, resources)
-    policy = Policy(config, asked_registry(config, resources))
+    asked = asked_registry(config, resources)
+    named, policy = naming(config, resources, tenants=asked is not None), Policy(config, asked)
     clock = resources.clock
 
     async def check(records: Sequence[Record]) -> Sequence[Verdict]:
@@ -267,8 +267,10 @@ def _parsed(text: str) -> Expression | None:
         return None
 
 
-def naming(config: Config, resources: Resources) -> Callable[[Record], Named]:
+def naming(config: Config, resources: Resources, *, tenants: bool = True) -> Callable[[Record], Named]:
     """Finds how a record names its license (an expression, `_MISSING`, or `_UNREADABLE`), and its tenant.
+
+    Without `tenants` every record is the pipeline's: a file says the same of all.
 
     Raises ConfigurationError: the pipeline's license is no expression.
     """
@@ -285,6 +287,8 @@ def naming(config: Config, resources: Resources) -> Callable[[Record], Named]:
         if value is None or value == "":
             value = (record.header(HEADER_LICENSE) if record.headers else None) or default
         text = value if isinstance(value, str) and len(value) <= LONGEST else _UNREADABLE
+        if not tenants:
+            return Named(text, usual)
         tenant = record.note("tenant") or (record.header(HEADER_TENANT) if record.headers else None)
         return Named(text, tenant if isinstance(tenant, str) and tenant else usual)
 

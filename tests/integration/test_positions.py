@@ -134,7 +134,7 @@ async def test_a_letter_never_holds_the_bytes_of_another_epochs_record(rig, make
     _produce(rig, plan, make_raw, range(100, 103))
     async with rig.working(plan):
         await rig.delivered(plan, epoch=1)
-    letters = [message.json for message in rig.read(plan.pipeline.quarantine_topic)]
+    letters = [message.json for message in rig.read(plan.pipeline.quarantine_topic) if message.value is not None]
     assert [letter["original"] for letter in letters] == ["gone"] * 3 + [""] * 3
     assert [letter["value"] for letter in letters[:3]] == [None] * 3
     assert [json.loads(letter["value"]["text"])["id"] for letter in letters[3:]] == [100, 101, 102]
