@@ -6,10 +6,11 @@
 each agent              reads and purges its input, reads the tail of its output, keeps its table
 ``deliver``             reads and purges the last frames, writes enriched records and its progress in one transaction
 ``sink-<name>``         reads the last frames; writes the heads that its destination signs
+``replay``              who replays and releases: reads what was set aside, writes it to the raw topic with a marker
 ``setup``               makes the topics and compares them with the plan: whoever starts workers
 ======================  ==========================================================================================
 
-All but sources also read the raw topic, for the original bytes of a record that is set aside, and write dead letters
+Agents and sinks also read the raw topic, for the original bytes of a record that is set aside, and write dead letters
 and quarantined records. Producers of raw records need Write on the raw topic, readers of enriched ones Read on the
 enriched topic and on their own groups: who they are is not in the plan. Kafka 3 or newer: before, idempotent producers
 need IdempotentWrite on the cluster as well.
@@ -121,6 +122,7 @@ def _all(plan: Plan) -> Iterator[_Rights]:
         rights = _agent(plan, f"sink-{sink.name}", sink.source, None, sink.group)
         rights.topic(plan.heads_topic, "Write")
         yield rights
+    yield _replay(plan)
 
 
 def _agent(plan: Plan, name: str, reads: str, writes: str | None, group: str) -> _Rights:
@@ -142,6 +144,15 @@ def _deliver(plan: Plan) -> _Rights:
     rights.topic(plan.progress_topic, "Read", "Write")
     rights.groups |= dict.fromkeys((sink.group for sink in plan.sinks), "Describe")  # how far they are, to purge
     rights.transactional_ids.append((f"{plan.deliver_group}-", True))  # one a partition
+    return rights
+
+
+def _replay(plan: Plan) -> _Rights:
+    rights = _Rights("replay")
+    rights.topic(plan.pipeline.dead_letter_topic, "Read", "Write")
+    rights.topic(plan.pipeline.quarantine_topic, "Read", "Write")
+    rights.topic(plan.pipeline.raw_topic, "Write")
+    rights.transactional_ids.append((f"{plan.pipeline.name}.replay", False))
     return rights
 
 

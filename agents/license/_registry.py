@@ -168,12 +168,13 @@ class Registry:
 
     async def _missing(self, wanted: list[_Id], now: float) -> tuple[dict[str, Finding], float]:
         """What the cache does not know: looked at again where an old answer has a name, else asked for."""
-        old = [each for each in wanted if self._key is None and each in self._old]
+        old = {each: self._old[each] for each in wanted if self._key is None and each in self._old}
         if len(old) > _MOST_CHECKED:
-            old = []
+            old = {}
         found: dict[str, Finding] = {}
         until = now + self._seconds
-        for each, answer in zip(old, await asyncio.gather(*(self._check(each) for each in old)), strict=True):
+        answers = await asyncio.gather(*(self._check(each, finding) for each, finding in old.items()))
+        for each, answer in zip(old, answers, strict=True):
             if answer is not None:
                 found[each.id], seconds = answer
                 until = min(until, now + seconds)
@@ -185,9 +186,8 @@ class Registry:
             until = min(until, now + seconds)
         return found, until
 
-    async def _check(self, asked: _Id) -> tuple[Finding, float] | None:
+    async def _check(self, asked: _Id, old: Finding) -> tuple[Finding, float] | None:
         """What an old answer has become and for how long; None where the registry cannot say it so."""
-        old = self._old[asked]
         query = urlencode({**self._use, "tenant_id": asked.tenant})
         headers = {**self._headers, "If-None-Match": f'"{old.etag}"'}
         try:

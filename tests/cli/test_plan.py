@@ -89,7 +89,7 @@ def test_acls_allow_each_component_what_it_does_and_no_more(call, file):
     found = rights(call("plan", file, "--acls").stdout)
     assert set(found) == {
         f"User:orders-{name}"
-        for name in ("setup", "source-people", "ingest", "tag-redact", "license", "deliver", "sink-ledger")
+        for name in ("setup", "source-people", "ingest", "tag-redact", "license", "deliver", "sink-ledger", "replay")
     }
     aside = {("Write", "topic", "orders.dlq"), ("Write", "topic", "orders.quarantine"), ("Read", "topic", "orders.raw")}
     assert found["User:orders-source-people"] == {
@@ -125,6 +125,15 @@ def test_acls_allow_each_component_what_it_does_and_no_more(call, file):
         ("Read", "topic", "orders.license"),
         ("Write", "topic", "orders.heads"),
         ("Read", "group", "orders.sink-ledger"),
+    }
+    assert found["User:orders-replay"] == {
+        ("Read", "topic", "orders.dlq"),
+        ("Write", "topic", "orders.dlq"),
+        ("Read", "topic", "orders.quarantine"),
+        ("Write", "topic", "orders.quarantine"),
+        ("Write", "topic", "orders.raw"),
+        ("Write", "transactional-id", "orders.replay"),
+        ("Describe", "transactional-id", "orders.replay"),
     }
     created = {name for operation, _, name in found["User:orders-setup"] if operation == "Create"}
     assert created == {topic["name"] for topic in json.loads(call("plan", file, "--json").stdout)["topics"]}

@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -143,6 +147,62 @@ async def test_a_releaser_that_dies_anywhere_neither_repeats_nor_loses(rig, make
     await rig.run(plan)
     assert _came(rig, plan) == list(range(12))
     assert (await Releaser(rig.cluster, plan, rig.environ).round()).waiting == 0
+
+
+PROGRAM = """
+import sys
+from penstock.agents.runtime import replay
+from penstock.cli.main import main
+replay._RECORDS = 2
+sys.argv = ["penstock", "quarantine", "watch", sys.argv[1], "--every", "0.2"]
+sys.exit(main())
+"""
+
+
+def _start(file: Path, environ: dict[str, str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-c", PROGRAM, str(file)], env=environ, stdout=subprocess.DEVNULL)
+
+
+async def test_a_releaser_that_is_killed_again_and_again_neither_repeats_nor_loses(
+    rig, make_raw, registry, tmp_path
+) -> None:
+    count, kills = 80, 5
+    plan = await rig.ensure(rig.plan(stages=STAGES))
+    rig.produce(plan.pipeline.raw_topic, [make_raw(_value(n, "LicenseRef-A")) for n in range(count)])
+    await rig.run(plan)
+    registry.put("LicenseRef-A", allow=["export"])
+    file = tmp_path / "pipeline.yml"
+    file.write_text(json.dumps({"name": rig.name, "raw": {"partitions": 1}, "stages": STAGES, "ungoverned": True}))
+    environ = {**os.environ, **rig.environ, "KAFKA_BOOTSTRAP_SERVERS": rig.bootstrap}
+    before = rig.ends(plan.pipeline.raw_topic)[0]
+
+    def sent() -> int:
+        """Offsets behind the records of the test: two released records and a marker a transaction."""
+        return rig.ends(plan.pipeline.raw_topic)[0] - before
+
+    async def waiting() -> int:
+        letters = await read_letters(rig.cluster, plan, quarantine=True)
+        return sum(each.replayed_at is None for each in letters)
+
+    for kill in range(kills + 1):
+        running = _start(file, environ)
+        try:
+            if kill == kills:
+                deadline = time.monotonic() + 90
+                while await waiting():
+                    assert time.monotonic() < deadline
+                    await asyncio.sleep(0.2)
+            else:
+                aim = sent() + 7 + 3 * kill
+                await rig.until(lambda aim=aim: sent() >= aim, "a part is released")
+        finally:
+            running.kill()
+            running.wait()
+        assert kill == kills or await waiting() > 0, "all was released before it was killed"
+    released = [m for m in rig.read(plan.pipeline.raw_topic) if "penstock-origin" in dict(m.headers)]
+    assert len(released) == len({dict(message.headers)["penstock-origin"] for message in released}) == count
+    await rig.run(plan)
+    assert _came(rig, plan) == list(range(count))
 
 
 async def test_a_letter_of_a_record_that_went_on_is_not_released(rig, make_raw, registry) -> None:
