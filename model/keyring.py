@@ -90,7 +90,8 @@ class Wanted(NamedTuple):
     newest: int
 
 
-class Held(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Held:
     """What the vault has of a subject.
 
     Attributes
@@ -104,7 +105,7 @@ class Held(NamedTuple):
     """
 
     id: str = ""
-    secret: bytes = b""
+    secret: bytes = field(default=b"", repr=False)
     erased_at: int | None = None
 
 

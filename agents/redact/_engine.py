@@ -18,7 +18,7 @@ from penstock.agents.redact._policy import KEEP, WHOLE_FIELD, Policy, Strategies
 from penstock.agents.redact._recognizer import Recognizer
 from penstock.agents.redact._sealing import Match, Scope
 from penstock.agents.redact._spans import Seen, Span, settle
-from penstock.agents.redact._strategy import Strategy, is_written, stand_in
+from penstock.agents.redact._strategy import STARTS, Strategy, is_written, stand_in
 from penstock.agents.redact._walk import Leaves, Renamed, Shape, walk
 from penstock.model.errors import ConfigurationError
 from penstock.model.layout import Layout
@@ -332,7 +332,10 @@ class Engine:
         """What stands for a match of recognizer `one`."""
         category = self._categories[one]
         strategy = strategies[category]
-        new = stand_in(strategy, match, where, scope)
+        if strategy.seal is None and match[:4] not in STARTS:
+            new = strategy.replace(match)
+        else:
+            new = stand_in(strategy, match, where, scope)
         # what is general already (a network's address) is no find
         if new != match or strategy.name == KEEP:
             key = where, category, strategy.name

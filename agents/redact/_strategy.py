@@ -38,7 +38,8 @@ _WRITTEN: Final = re.compile(
     "|(?:tok|enc)_(?:erased|[a-z2-7]{16}_[a-z2-7]+)"
     f"|(?:{'|'.join(LABELS)})-(?:[0-9][A-Z]){{8}}"
 )
-_STARTS: Final = frozenset({"hash", "tok_", "enc_", *(label[:4] for label in LABELS)})
+STARTS: Final = frozenset({"hash", "tok_", "enc_", *(label[:4] for label in LABELS)})
+"""With what an earlier pass may have written begins; cheaper to ask than `is_written`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Strategy:
 
 def is_written(text: str) -> bool:
     """Whether an earlier pass wrote `text`."""
-    return _WRITTEN.fullmatch(text) is not None
+    return text[:4] in STARTS and _WRITTEN.fullmatch(text) is not None
 
 
 def stand_in(strategy: Strategy, text: str, where: str, scope: Scope | None) -> str:
@@ -78,7 +79,7 @@ def stand_in(strategy: Strategy, text: str, where: str, scope: Scope | None) -> 
     scope
         The keys for this record; needed where strategies seal.
     """
-    if text[:4] in _STARTS and is_written(text):
+    if is_written(text):
         return text
     if strategy.seal is None:
         return strategy.replace(text)
