@@ -34,6 +34,7 @@ CODES = {
     "PolicyFileError": "policy_file",
     "RecordError": "record",
     "RejectedError": "rejected",
+    "SchemaDriftError": "schema_drift",
     "ServiceUnreachableError": "service_unreachable",
     "SourceError": "source",
     "StageError": "stage",
@@ -130,6 +131,7 @@ def test_errors_of_one_record_are_told_apart_from_others() -> None:
         "RecordError",
         "DecodeError",
         "StageError",
+        "SchemaDriftError",
         "TooLargeError",
     }
     assert DecodeError("x").exit_status == 1
