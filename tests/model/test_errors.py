@@ -36,6 +36,7 @@ CODES = {
     "ServiceUnreachableError": "service_unreachable",
     "SourceError": "source",
     "StageError": "stage",
+    "SchemaDriftError": "schema_drift",
     "TooLargeError": "too_large",
     "TopicMismatchError": "topic_mismatch",
     "UnreachableError": "unreachable",
@@ -129,6 +130,7 @@ def test_errors_of_one_record_are_told_apart_from_others() -> None:
         "RecordError",
         "DecodeError",
         "StageError",
+        "SchemaDriftError",
         "TooLargeError",
     }
     assert DecodeError("x").exit_status == 1
