@@ -38,6 +38,7 @@ CODES = {
     "ServiceUnreachableError": "service_unreachable",
     "SourceError": "source",
     "StageError": "stage",
+    "SchemaDriftError": "schema_drift",
     "TooLargeError": "too_large",
     "TopicMismatchError": "topic_mismatch",
     "UnreachableError": "unreachable",
