@@ -107,6 +107,7 @@ class Releaser:
         FencedError
             Somebody else released or replayed meanwhile.
         """
+        now = self._clock()
         letters = await read_letters(self._cluster, self._plan, quarantine=True)
         waiting = {_seen(each.letter): each for each in letters if _waits(each)}  # 1
         self._names = {seen: names for seen, names in self._names.items() if seen in waiting}
@@ -120,7 +121,7 @@ class Releaser:
                 continue
             done.allowed += _goes_on(verdicts[names])
             done.denied += any(isinstance(verdict, Deny) for verdict in verdicts[names])
-            if names in self._since and self._is_over(waiting[seen], self._since[names]):
+            if names in self._since and self._is_over(waiting[seen], self._since[names], now):
                 ready.add(waiting[seen].letter.id)
         if ready:  # 4
             sent = await replay(
@@ -189,11 +190,11 @@ class Releaser:
         now = self._clock()
         self._since = {names: self._since.get(names, now) for names in allowed}
 
-    def _is_over(self, letter: Letter, since: float) -> bool:
+    def _is_over(self, letter: Letter, since: float, now: float) -> bool:
         """Whether every worker has forgotten what it knew before the license was first seen to be allowed."""
         began = max(since, letter.letter.failed_at / 1000 if letter.replays else since)
         longer: int = 2 ** min(len(letter.replays), _MOST_DOUBLINGS)
-        return self._clock() - began >= self._hold * longer
+        return now - began >= self._hold * longer
 
 
 async def _asked(policy: Policy, names: set[Named], now: float) -> dict[Named, Verdict]:
