@@ -15,7 +15,7 @@ import orjson
 from penstock.agents.redact import _prefilter, _views
 from penstock.agents.redact._flat import FlatLeaves, Plan, plan
 from penstock.agents.redact._policy import KEEP, WHOLE_FIELD, Policy, Strategies
-from penstock.agents.redact._recognizer import Recognizer
+from penstock.agents.redact._recognizer import Recognizer, may_be_named
 from penstock.agents.redact._sealing import Match, Scope
 from penstock.agents.redact._spans import Seen, Span, settle
 from penstock.agents.redact._strategy import STARTS, Strategy, is_written, stand_in
@@ -74,6 +74,7 @@ class Engine:
         self._views = _views.views(thorough=False, decode_base64=False)
         # names of fields are few and come again: they are remembered, personal ones aside
         self._names: dict[str, tuple[int, ...]] = {}
+        self._name_ends = frozenset().union(*(item.name_ends for item in recognizers))
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._plans: dict[Layout, Plan | object | None] = {}
         self._ruled = bool(policy.names or policy.paths)
@@ -253,10 +254,15 @@ class Engine:
         """The recognizers that the name of a field calls for."""
         called = self._names.get(name)
         if called is None:
-            called = tuple(one for one, item in enumerate(self.recognizers) if item.names_field(name))
+            called = self._callers(name)
             if not self.in_text(name):
                 _remember(self._names, {name: called})
         return called
+
+    def _callers(self, name: str) -> tuple[int, ...]:
+        if not may_be_named(name, self._name_ends):
+            return ()
+        return tuple(one for one, item in enumerate(self.recognizers) if item.names_field(name))
 
     def _look_behind(self, text: str, spans: list[Span]) -> None:
         """Add what stands in other spellings of a text, where no longer match is found in it as it is."""
@@ -277,8 +283,8 @@ class Engine:
     def _learn(self, keys: tuple[str, ...]) -> Shape:
         """See `_walk.Learn`."""
         fresh = [name for name in keys if name not in self._names]
-        personal = {name for name in fresh if self.in_text(name)}
-        called = {name: tuple(one for one, it in enumerate(self.recognizers) if it.names_field(name)) for name in fresh}
+        personal = {fresh[number] for number, hits in self.hits(fresh).items() if self._spans(fresh[number], hits)}
+        called = {name: self._callers(name) for name in fresh}
         calls = [(place, called.get(name) or self._names.get(name, ())) for place, name in enumerate(keys)]
         places = tuple(place for place, name in enumerate(keys) if name in personal)
         shape = tuple((place, recognizers) for place, recognizers in calls if recognizers), places

@@ -17,7 +17,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from penstock.agents.continuity import Place, Refusal, admit, advance
 from penstock.agents.registry import STAGES
 from penstock.agents.runtime import lane
-from penstock.agents.runtime.app import BUFFERED_FRAMES, TAKEN_BYTES
+from penstock.agents.runtime.app import BUFFERED_FRAMES, TAKEN_BYTES, TAKEN_SMALL_FRAMES
 from penstock.agents.runtime.framing import FrameWriter
 from penstock.agents.runtime.lane import UNDER_WAY, Lane
 from penstock.codecs.frame import Frame, decode
@@ -127,7 +127,7 @@ async def test_partitions_with_a_backlog_take_turns(rig, make_raw, monkeypatch, 
     def build(config: StageConfig) -> Apply:
         def apply(record: Record) -> Verdict:
             worked.append(record.data["partition"])
-            time.sleep(0.02)  # as a stage that computes does: nothing else runs meanwhile
+            time.sleep(0.002)  # as a stage that computes does: nothing else runs meanwhile
             return KEEP
 
         return apply
@@ -136,13 +136,15 @@ async def test_partitions_with_a_backlog_take_turns(rig, make_raw, monkeypatch, 
     plan = await rig.ensure(
         rig.plan(stages=["turns"], chain="topics", raw={"partitions": 4}, batching={"frame_records": 1})
     )
-    _produce(rig, plan, make_raw, range(60))
+    each = 5 * TAKEN_SMALL_FRAMES
+    _produce(rig, plan, make_raw, range(each))
     async with rig.working(plan, agents=["ingest"]):
-        await rig.until(lambda: len(rig.read(plan.first_frames)) >= 240, "the backlog", DEADLINE)
+        await rig.until(lambda: len(rig.read(plan.first_frames)) >= 4 * each, "the backlog", DEADLINE)
     async with rig.working(plan):
         await rig.delivered(plan)
-    counts = [worked[:120].count(partition) for partition in range(4)]
-    assert min(counts) >= 15, counts
+    half = worked[: 2 * each]
+    counts = [half.count(partition) for partition in range(4)]
+    assert min(counts) >= TAKEN_SMALL_FRAMES, counts
     assert metric("penstock_holes_total", pipeline=rig.name, agent="turns") == 0
 
 

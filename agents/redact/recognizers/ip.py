@@ -52,7 +52,7 @@ def validate(text: str) -> bool:
     """Whether `text` is an address."""
     if ":" not in text:
         return bool(_DOTTED.fullmatch(text))
-    if not _DIGIT.search(text):
+    if not _DIGIT.search(text.partition("%")[0]):  # a zone alone makes ``::`` no address of anybody
         return False
     try:
         ipaddress.IPv6Address(text)

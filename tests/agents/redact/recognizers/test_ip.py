@@ -54,3 +54,9 @@ def test_every_address_is_found(address: ipaddress.IPv4Address | ipaddress.IPv6A
 
 def test_ways_to_write_one_address() -> None:
     assert ip.canonical("2001:0DB8:0:0:0:0:0:1") == ip.canonical("2001:db8::1") == "2001:db8::1"
+
+
+@pytest.mark.parametrize("text", ["::", "::%40", "::%1", "std::abs", "beef::feed%2"])
+def test_what_has_no_digit_is_no_address(text: str) -> None:
+    item = load("ip", None, ())
+    assert [span for number in range(2) for span in item.spans(number, text)] == []
