@@ -6,9 +6,11 @@ each stage leaves a record as bytes (`Kept`) behind, whatever comes next.
 
 What becomes of a record whose stage raised:
 
-* an enricher (`Enrich`, `EnrichRecord`) never blocks: the record goes on, ``enrichments.errors`` names stage and code;
+* an enricher (`Enrich`, `EnrichRecord`, `EnrichBatch`) never blocks: the record goes on, ``enrichments.errors`` names
+  stage and code;
 * any other stage: the record stops as ``dead``; the caller writes its dead letter before it passes the entries on.
-  `UnreachableError` is not the record's fault: it leaves the chain, and the whole frame is tried again.
+  `UnreachableError` that is raised is not the record's fault: it leaves the chain, and the whole frame is tried
+  again. An `EnrichBatch` that would rather go on without its server returns it for the record.
 """
 
 import time
@@ -23,8 +25,17 @@ import orjson
 from msgspec import UNSET
 
 from penstock.agents import registry
-from penstock.model.component import Annotations, Apply, ApplyBatch, Enrich, EnrichRecord, Resources, StageConfig
-from penstock.model.errors import PenstockError, StageError, UnreachableError
+from penstock.model.component import (
+    Annotations,
+    Apply,
+    ApplyBatch,
+    Enrich,
+    EnrichBatch,
+    EnrichRecord,
+    Resources,
+    StageConfig,
+)
+from penstock.model.errors import EnrichmentError, PenstockError, StageError, UnreachableError
 from penstock.model.record import Entry, Kept, Outcome, Record, Stub, record_id
 from penstock.model.verdict import KEEP, Deny, Drop, Keep, Quarantine, Verdict
 
@@ -158,6 +169,11 @@ async def _step(name: str, kind: Any, function: Any, live: dict[int, Record], co
         for record in live.values():
             _enrich(name, function, record, count)
         return {}
+    if kind is EnrichBatch:
+        records = list(live.values())
+        for record, answer in zip(records, await _answers(function, records), strict=True):
+            _annotate(name, record, answer, count)
+        return {}
     if kind is ApplyBatch:
         verdicts = await _batch(name, function, list(live.values()))
     else:
@@ -180,9 +196,41 @@ def _enrich(name: str, function: EnrichRecord, record: Record, count: StageCount
     except UnreachableError:
         raise
     except Exception as error:  # an enricher never blocks a record
-        code = error.code if isinstance(error, PenstockError) else type(error).__name__
-        count.outcomes[f"failed:{code}"] += 1
-        _merge(record, {"errors": {name: code}})
+        _failed(name, record, error, count)
+
+
+async def _answers(function: EnrichBatch, records: list[Record]) -> Sequence[Annotations | Exception | None]:
+    """The answer for each record; where the batch raised, each is tried alone, so that one cannot fail the others."""
+    try:
+        return await function(records)
+    except UnreachableError:
+        raise
+    except Exception as error:
+        if len(records) == 1:
+            return [error]
+        return [(await _answers(function, [record]))[0] for record in records]
+
+
+def _annotate(name: str, record: Record, answer: Annotations | Exception | None, count: StageCount) -> None:
+    try:
+        if isinstance(answer, Exception):
+            raise answer
+        if answer:
+            _merge(record, answer)
+    except Exception as error:
+        _failed(name, record, error, count)
+
+
+def _failed(name: str, record: Record, error: Exception, count: StageCount) -> None:
+    match error:
+        case EnrichmentError():
+            code = error.reason
+        case PenstockError():
+            code = error.code
+        case _:
+            code = type(error).__name__
+    count.outcomes[f"failed:{code}"] += 1
+    _merge(record, {"errors": {name: code}})
 
 
 def _merge(record: Record, added: Annotations) -> None:

@@ -4,7 +4,7 @@ import inspect
 import typing
 from typing import Any
 
-from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichRecord, Resources, StageConfig
+from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichBatch, EnrichRecord, Resources, StageConfig
 from penstock.model.errors import ConfigurationError
 from penstock.model.registry import Registry
 
@@ -28,7 +28,7 @@ STAGES = Registry(
     ),
 )
 
-KINDS = (Enrich, EnrichRecord, Apply, ApplyBatch)
+KINDS = (Enrich, EnrichRecord, EnrichBatch, Apply, ApplyBatch)
 """What `build` of a stage may return (see `penstock.model.component`)."""
 
 
@@ -40,14 +40,15 @@ def configure(name: str, options: dict[str, Any]) -> StageConfig:
 
 def build(
     name: str, config: StageConfig, resources: Resources
-) -> tuple[Any, Enrich | EnrichRecord | Apply | ApplyBatch]:
+) -> tuple[Any, Enrich | EnrichRecord | EnrichBatch | Apply | ApplyBatch]:
     """The kind of the stage (one of `KINDS`) and its function, compiled for `config`."""
     module = STAGES.load(name)
     annotated = typing.get_type_hints(module.build).get("return")
     kind = next((kind for kind in KINDS if kind == annotated), None)
     if kind is None and annotated != Apply | ApplyBatch:
         raise ConfigurationError(
-            f"build of the stage {name} must be annotated to return Enrich, EnrichRecord, Apply or ApplyBatch"
+            f"build of the stage {name} must be annotated to return Enrich, EnrichRecord, EnrichBatch, Apply or"
+            " ApplyBatch"
         )
     wants_resources = len(inspect.signature(module.build).parameters) > 1
     function = module.build(config, resources) if wants_resources else module.build(config)

@@ -88,9 +88,9 @@ def _pipeline() -> Iterator[str]:
 
 def _stages() -> Iterator[str]:
     from penstock.agents.registry import STAGES
-    from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichRecord
+    from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichBatch, EnrichRecord
 
-    kinds = {Enrich: "adds an enrichment", EnrichRecord: "adds an enrichment"}
+    kinds = {Enrich: "adds an enrichment", EnrichRecord: "adds an enrichment", EnrichBatch: "adds an enrichment"}
     kinds |= {Apply: "decides over the record", ApplyBatch: "decides over many at once"}
     kinds |= {Apply | ApplyBatch: "decides over the record, or over many at once, as its options have it"}
 

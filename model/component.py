@@ -15,6 +15,8 @@ coroutine function is the latter):
 ==============  =======================================================================================
 `Enrich`        data in, annotations out (or None); a failure is noted in the record and never blocks it
 `EnrichRecord`  the same for a record, with its key, headers, earlier notes and layout
+`EnrichBatch`   async, the records of a frame in, annotations, None or an error each out; for enrichers that ask a
+                server or a child process
 `Apply`         record in, verdict out; a failure makes a dead letter
 `ApplyBatch`    async, the records of a frame in, a verdict each out; for stages that need the network, or for which
                 many records at once are cheaper
@@ -41,6 +43,7 @@ Annotations: TypeAlias = dict[str, dict[str, Any]]
 
 Enrich: TypeAlias = Callable[[Data], Annotations | None]
 EnrichRecord: TypeAlias = Callable[[Record], Annotations | None]
+EnrichBatch: TypeAlias = Callable[[Sequence[Record]], Awaitable[Sequence[Annotations | Exception | None]]]
 Apply: TypeAlias = Callable[[Record], Verdict]
 ApplyBatch: TypeAlias = Callable[[Sequence[Record]], Awaitable[Sequence[Verdict]]]
 

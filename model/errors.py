@@ -15,6 +15,7 @@
     ├── RecordError                     one record cannot go on; it becomes a dead letter
     │   ├── DecodeError                 the bytes are not what the codec says
     │   ├── StageError                  a stage raised
+    │   ├── EnrichmentError             an enrichment failed; the record goes on without it
     │   ├── SchemaDriftError            its schema breaks the ones before, and the policy says to fail
     │   └── TooLargeError
     ├── FrameError                      an internal topic holds what this version cannot read
@@ -200,6 +201,22 @@ class StageError(RecordError):
     def __init__(self, stage: str, cause: BaseException) -> None:
         super().__init__(f"stage {stage} raised {type(cause).__name__}")
         self.stage = stage
+
+
+class EnrichmentError(RecordError):
+    """An enrichment failed; the record goes on, and ``enrichments.errors`` says why.
+
+    Attributes
+    ----------
+    reason : str
+        Why, in snake case, as ``timeout`` or ``truncated``: what stands in the record and in metrics.
+    """
+
+    code = "enrichment"
+
+    def __init__(self, reason: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
 
 
 class SchemaDriftError(RecordError):

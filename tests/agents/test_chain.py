@@ -15,10 +15,15 @@ from hypothesis import strategies as st
 
 from penstock.agents import registry
 from penstock.agents.chain import AT_ONCE, Aside, Chain, Result, trace
-from penstock.model.component import Apply, ApplyBatch, Enrich, Resources, StageConfig
-from penstock.model.errors import DecodeError, ServiceUnreachableError, StageError, UnreachableError
+from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichBatch, Resources, StageConfig
+from penstock.model.errors import DecodeError, EnrichmentError, ServiceUnreachableError, StageError, UnreachableError
 from penstock.model.record import Entry, Kept, Lost, Record, Stub
 from penstock.model.verdict import KEEP, Deny, Drop, Keep, Quarantine, Verdict
+
+
+def json_notes(entry: Any) -> dict[str, Any]:
+    return {name: orjson.loads(note) for name, note in entry.notes.items()}
+
 
 TOPIC, PARTITION = "orders.raw", 2
 SECRET = "ann@example.com"
@@ -337,6 +342,64 @@ def test_frames_may_be_cut_anywhere(drawn: Sequence[Any], cut: int) -> None:
     entries = made(drawn)
     parts = run(whole, entries[:cut]).entries + run(whole, entries[cut:]).entries
     assert msgspec.msgpack.encode(parts) == msgspec.msgpack.encode(run(whole, entries).entries)
+
+
+def test_an_enricher_of_batches_answers_each_record_and_blocks_none(stage: Any) -> None:
+    answers: list[Any] = [
+        {"words": {"n": 1}},
+        None,
+        ValueError("odd"),
+        EnrichmentError("too_long", "a text is too long"),
+        {"words": {"n": object()}},
+    ]
+
+    async def enrich(records: Sequence[Record]) -> list[Any]:
+        return [answers[record.data["n"]] for record in records]
+
+    stage("words", EnrichBatch, enrich)
+    result = run(chain("words"), [kept(n) for n in range(5)])
+    assert [json_notes(entry) for entry in result.entries] == [
+        {"enrichments.words": {"n": 1}},
+        {},
+        {"enrichments.errors": {"words": "ValueError"}},
+        {"enrichments.errors": {"words": "too_long"}},
+        {"enrichments.errors": {"words": "TypeError"}},
+    ]
+    assert result.counts["words"].outcomes == {
+        "kept": 5, "failed:ValueError": 1, "failed:too_long": 1, "failed:TypeError": 1,
+    }  # fmt: skip
+
+
+def test_a_batch_of_enrichments_that_raises_is_tried_record_by_record(stage: Any) -> None:
+    async def enrich(records: Sequence[Record]) -> list[Any]:
+        if any(record.data["n"] == 1 for record in records):
+            raise ValueError("odd")
+        return [{"words": {"n": record.data["n"]}} for record in records]
+
+    stage("words", EnrichBatch, enrich)
+    result = run(chain("words"), [kept(n) for n in range(3)])
+    failed = {"enrichments.errors": {"words": "ValueError"}}
+    assert [json_notes(entry) for entry in result.entries] == [
+        {"enrichments.words": {"n": 0}}, failed, {"enrichments.words": {"n": 2}},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["raised", "returned"])
+def test_an_enricher_of_batches_decides_whether_to_wait_for_its_server(stage: Any, how: str) -> None:
+    error = ServiceUnreachableError("the server", "127.0.0.1:9", seconds=0.0)
+
+    async def enrich(records: Sequence[Record]) -> list[Any]:
+        if how == "raised":
+            raise error
+        return [error for _ in records]
+
+    stage("words", EnrichBatch, enrich)
+    if how == "raised":
+        with pytest.raises(UnreachableError):
+            run(chain("words"), [kept(0)])
+    else:
+        (entry,) = run(chain("words"), [kept(0)]).entries
+        assert json_notes(entry) == {"enrichments.errors": {"words": error.code}}
 
 
 def test_annotations_that_are_no_json_are_a_failure_of_the_enricher(stage: Any) -> None:

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from penstock.agents import registry
 from penstock.cli.demo import networks
-from penstock.model.component import ApplyBatch, Enrich, EnrichRecord, Resources
+from penstock.model.component import ApplyBatch, Enrich, EnrichBatch, EnrichRecord, Resources
 from penstock.model.record import Kept, Record
 from penstock.model.verdict import Keep, Verdict
 
@@ -52,18 +52,21 @@ def run(environ: dict[str, str]) -> Callable[..., Any]:
     stops the record.
     """
 
-    async def batch(function: Any, records: Sequence[Record]) -> Sequence[Verdict]:
-        verdicts: Sequence[Verdict] = await function(records)
-        return verdicts
+    async def batch(function: Any, records: Sequence[Record]) -> Any:
+        (answer,) = await function(records)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def run(name: str, data: dict[str, Any], **options: Any) -> Any:
         kind, function = registry.build(name, registry.configure(name, options), Resources(environ=environ))
         if kind is Enrich:
             return function(data)
         record = Record(Kept(7, 0, orjson.dumps(data), {}), "t/0/7")
-        if kind is ApplyBatch:
+        if kind in (ApplyBatch, EnrichBatch):
             with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-                return _shown(runner.run(batch(function, [record]))[0])
+                answer = runner.run(batch(function, [record]))
+            return answer if kind is EnrichBatch else _shown(answer)
         if kind is EnrichRecord:
             return function(record)
         return _shown(function(record))

@@ -25,6 +25,7 @@ CODES = {
     "BrokerUnreachableError": "broker_unreachable",
     "ConfigurationError": "configuration",
     "DecodeError": "decode",
+    "EnrichmentError": "enrichment",
     "FencedError": "fenced",
     "FrameError": "frame",
     "HoleError": "hole",
@@ -34,7 +35,6 @@ CODES = {
     "PolicyFileError": "policy_file",
     "RecordError": "record",
     "RejectedError": "rejected",
-    "SchemaDriftError": "schema_drift",
     "ServiceUnreachableError": "service_unreachable",
     "SourceError": "source",
     "StageError": "stage",
@@ -131,6 +131,7 @@ def test_errors_of_one_record_are_told_apart_from_others() -> None:
     assert {error.__name__ for error in ALL if issubclass(error, errors.RecordError)} == {
         "RecordError",
         "DecodeError",
+        "EnrichmentError",
         "StageError",
         "SchemaDriftError",
         "TooLargeError",
