@@ -13,6 +13,7 @@ What becomes of a record whose stage raised:
   again. An `EnrichBatch` that would rather go on without its server returns it for the record.
 """
 
+import asyncio
 import time
 import traceback
 from collections import Counter
@@ -42,6 +43,9 @@ from penstock.model.verdict import KEEP, Deny, Drop, Keep, Quarantine, Verdict
 AT_ONCE: Final = 128
 """Records that pass all stages before the next do: what they are made of stays in the processor's cache meanwhile (500
 at once take a fifth longer). A stage that asks a server gets the whole frame, to ask for as many as it can at once."""
+
+LONG_SECONDS: Final = 0.1
+_BREATH_SECONDS: Final = 0.001
 
 
 @dataclass(slots=True)
@@ -134,7 +138,10 @@ class Chain:
                     result.aside.append(aside)
                 count.outcomes[f"{aside.outcome}:{aside.code}"] += 1
             count.outcomes["kept"] += len(live)
-            count.seconds += time.perf_counter() - began
+            seconds = time.perf_counter() - began
+            count.seconds += seconds
+            if seconds > LONG_SECONDS:  # the loop has more to do: signs of life, what came meanwhile
+                await asyncio.sleep(_BREATH_SECONDS)
         result.entries += out
 
 

@@ -111,8 +111,10 @@ def words(name: str) -> list[str]:
     >>> words("HTTPServerName"), words("E-Mail Straße")
     (['http', 'server', 'name'], ['e', 'mail', 'strasse'])
     """
-    plain = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
-    return [word.casefold() for word in _WORDS.findall(plain.replace("ß", "ss"))]
+    if not name.isascii():
+        name = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
+        name = name.replace("ß", "ss")
+    return [word.casefold() for word in _WORDS.findall(name)]
 
 
 def spellings(names: Iterable[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from types import ModuleType
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.agents import registry
-from penstock.agents.chain import AT_ONCE, Aside, Chain, Result, trace
+from penstock.agents.chain import AT_ONCE, LONG_SECONDS, Aside, Chain, Result, trace
 from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichBatch, Resources, StageConfig
 from penstock.model.errors import DecodeError, EnrichmentError, ServiceUnreachableError, StageError, UnreachableError
 from penstock.model.record import Entry, Kept, Lost, Record, Stub
@@ -121,6 +122,31 @@ def test_a_long_frame_passes_in_parts_unless_a_stage_asks_a_server(stage: Any, a
     thirds, hashes = result.counts["thirds"], result.counts["hash"]
     assert (thirds.records, hashes.records) == (count, count - len(dropped))
     assert thirds.outcomes == {"kept": count - len(dropped), "dropped:third": len(dropped)}
+
+
+def test_between_stages_that_take_long_others_have_their_turn(stage: Any) -> None:
+    turns = 0
+
+    def slow(record: Record) -> Verdict:
+        time.sleep(1.5 * LONG_SECONDS)
+        return KEEP
+
+    async def ticks() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.01)
+            turns += 1
+
+    async def main() -> None:
+        ticker = asyncio.create_task(ticks())
+        await asyncio.sleep(0)
+        await chain("first", "second").run(TOPIC, PARTITION, [kept(0)])
+        ticker.cancel()
+
+    stage("first", Apply, slow)
+    stage("second", Apply, slow)
+    asyncio.run(main())
+    assert turns == 2
 
 
 def test_tombstones_stubs_and_lost_ranges_pass_untouched(stage: Any) -> None:
