@@ -101,8 +101,8 @@ async def test_much_data_and_many_at_once(room: Room) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [("refuse", "truncated"), ("fail", "malformed"), ("recurse", "malformed"), ("spin", "cpu_limit"),
-     ("sleep", "timeout"), ("crash", "crashed"), ("leave", "crashed"), ("fill", "out_of_memory"), ("hoard", "out_of_memory"),
-     ("nonsense", "crashed"), ("no_such_job", "malformed")],
+     ("sleep", "timeout"), ("crash", "crashed"), ("leave", "crashed"), ("fill", "out_of_memory"),
+     ("hoard", "out_of_memory"), ("nonsense", "crashed"), ("no_such_job", "malformed")],
 )  # fmt: skip
 async def test_a_failure_is_one_jobs_alone(room: Room, name: str, why: str) -> None:
     bad, *good = await asyncio.gather(
