@@ -227,6 +227,8 @@ def _failed(name: str, record: Record, error: Exception, count: StageCount) -> N
     match error:
         case EnrichmentError():
             code = error.reason
+            if error.found:
+                _merge(record, error.found)
         case PenstockError():
             code = error.code
         case _:
