@@ -17,7 +17,8 @@ JPEG   segments are left out; the compressed picture stays byte for byte
 PNG    chunks are left out, and what hides behind the compressed pixels; these stay byte for byte
 WebP   likewise
 TIFF   written anew from its pixels, byte for byte, and the tags that are needed to see them
-HEIC   decoded and encoded anew, turned upright; needs ``pip install 'penstock[heic]'``
+HEIC   what is no picture is overwritten in its place; the compressed picture stays byte for byte
+AVIF   likewise
 =====  ==================================================================================================
 
 What may stay is listed, not what must go: a tag that nobody knows goes too. The orientation and the colour profile
@@ -29,7 +30,7 @@ itself, or where ``output`` is set and a reference would lead to what is not cle
 
 =============================================  ===============================================================
 ``malformed``, ``truncated``                   the file is damaged
-``unsupported_type``, ``missing_extra``        it is no picture of a type above; it is HEIC, and the extra is missing
+``unsupported_type``                           it is no picture of a type above
 ``too_many_pixels``, ``too_large``, ``empty``  it has more than ``max_pixels`` or ``max_bytes``, or nothing
 ``bad_content``                                it is a data: URL that cannot be decoded
 ``timeout``, ``cpu_limit``, ``out_of_memory``  it took more than ``job_seconds`` or its like, or ``timeout_seconds``
