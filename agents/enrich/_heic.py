@@ -50,6 +50,7 @@ class _Heif:
         self.scrub = scrub
         self.items: dict[int, _Item] = {}
         self.spans: dict[int, list[tuple[int, int]]] = {}
+        self.lengths: dict[int, list[tuple[int, int]]] = {}
         self.thumbnails: set[int] = set()
         self.turned = False
 
@@ -216,7 +217,7 @@ def _locations(heif: _Heif, box: _Box, idat: tuple[int, int] | None) -> None:
     data, at, end = heif.data, box.body, box.end
     version, sizes = _number(data, at, 1, end), _number(data, at + 4, 2, end)
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
-    if version > 2 or {offset_size, length_size, base_size} - {0, 4, 8}:
+    if version > 2 or {offset_size, length_size, base_size} - {0, 4, 8} or not length_size:
         raise malformed("it says where its items are in a way that is not known")
     wide = 4 if version == 2 else 2
     count, at = _number(data, at + 6, wide, end), at + 6 + wide
@@ -236,6 +237,7 @@ def _locations(heif: _Heif, box: _Box, idat: tuple[int, int] | None) -> None:
             at += index_size if version else 0
             offset, length = _number(data, at, offset_size, end), _number(data, at + offset_size, length_size, end)
             at += offset_size + length_size
+            heif.lengths.setdefault(item, []).append((at - length_size, at))
             heif.spans.setdefault(item, []).append((first + offset, first + offset + length))
 
 
@@ -249,6 +251,8 @@ def _items(heif: _Heif) -> set[int]:
         heif.out[item.place : item.place + 4] = b"free"
         said = heif.data[item.place + 4 : item.end]
         content = b"".join(heif.data[first:end] for first, end in heif.spans.get(number, []))
+        for first, end in heif.lengths.get(number, []):
+            heif.zero(first, end)
         if item.kind == b"free":
             continue
         if item.kind in _PICTURES:
@@ -273,7 +277,10 @@ def _data(heif: _Heif, kept: set[int], rooms: list[tuple[int, int]]) -> None:
     spans = sorted(span for number in kept for span in heif.spans.get(number, []) if span[0] < span[1])
     if not spans:
         raise malformed("its pictures have no data")
+    others = [span for number in set(heif.spans) - kept for span in heif.spans[number]]
     for first, end in spans:
+        if any(begin < end and first < last for begin, last in others):
+            raise malformed("a picture's data is that of something else as well")
         if not any(begin <= first and end <= last for begin, last in rooms):
             raise truncated() if end > len(heif.data) else malformed("a picture's data stands where none may")
     for begin, last in rooms:
