@@ -239,9 +239,8 @@ def _forms(formats: dict[str, Format]) -> Measure:
         for where, value in find(record.data):
             if not _filled(value):  # completeness has counted it
                 continue
-            form = by_name.get(where.lower()) or next(
-                by_name[p] for p in reversed(where.lower().split(".")) if p in by_name
-            )
+            parts = where.lower().split(".")
+            form = by_name.get(".".join(parts)) or next(by_name[part] for part in reversed(parts) if part in by_name)
             found.append(Outcome(where, form, float(FORMATS[form](value))))
         return found
 
