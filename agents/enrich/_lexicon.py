@@ -78,7 +78,7 @@ class Lexicon:
     def _modified(self, value: float, words: list[str], at: int) -> float:
         before = words[max(0, at - _REACH) : at]
         if before and before[-1] in self._boosters:
-            value += math.copysign(self._boosters[before[-1]], value)
+            value += self._boosters[before[-1]] * (1 if value > 0 else -1)
         return value * _TURN if any(word in self._negations for word in before) else value
 
 
