@@ -99,7 +99,7 @@ def names(text: str) -> Iterator[Found]:
 def _listed(text: str) -> Iterator[Found]:
     for match in _CAPITAL.finditer(text):
         first = match[0].rstrip(".,'’&-")
-        for name in _LISTED.get(first) or _LISTED.get(first.removesuffix("'s").removesuffix("’s"), ()):
+        for name in _LISTED.get(first, []) or _LISTED.get(first.removesuffix("'s").removesuffix("’s"), []):
             end = match.start() + len(name)
             if text.startswith(name, match.start()) and not _goes_on(text, end):
                 kind = "country" if name in COUNTRIES else "city" if name in CITIES else ""

@@ -240,7 +240,8 @@ def _forms(formats: dict[str, Format]) -> Measure:
             if not _filled(value):  # completeness has counted it
                 continue
             parts = where.lower().split(".")
-            form = by_name.get(".".join(parts)) or next(by_name[part] for part in reversed(parts) if part in by_name)
+            name = next(part for part in (where.lower(), *reversed(parts)) if part in by_name)
+            form = by_name[name]
             found.append(Outcome(where, form, float(FORMATS[form](value))))
         return found
 
