@@ -49,7 +49,8 @@ def resolver(servers: list[tuple[str, int]], timeout: float) -> Ask:
         try:
             answer = await asking.resolve(from_address(str(address)), "PTR", raise_on_no_answer=False, search=False)
         except dns_resolver.NXDOMAIN as error:
-            return (), min((_seconds(response) for response in error.responses().values()), default=0.0)
+            responses = error.responses()  # type: ignore[no-untyped-call]
+            return (), min(map(_seconds, responses.values()), default=0.0)
         except dns_resolver.LifetimeTimeout:
             return Failure("timeout"), timeout * 10
         except dns_resolver.NoNameservers:

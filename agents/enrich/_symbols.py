@@ -24,7 +24,9 @@ _LOCALES: Final = (
 def symbols() -> MappingProxyType[str, tuple[str, ...]]:
     """Each sign, in small letters -> the currencies in use today that have it, in the order of the alphabet."""
     in_use = {
-        code for territory in Locale("en").territories for code in get_territory_currencies(territory, tender=True)
+        code
+        for territory in map(str, Locale("en").territories)
+        for code in get_territory_currencies(territory, tender=True)
     } & CURRENCIES.keys()
     found: dict[str, set[str]] = {}
     for name in _LOCALES:
