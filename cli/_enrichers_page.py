@@ -1,4 +1,4 @@
-"""The reference page of enrichers: each with its options and what it was measured to cost; for `penstock.cli.reference`.
+"""The reference page of enrichers: each with its options and what it costs; for `penstock.cli.reference`.
 
 Figures are kept in ``agents/enrich/figures.json``, which `make bench-enrichers` writes.
 """
@@ -54,7 +54,7 @@ def page() -> Iterator[str]:
 
 def _row(name: str, module: ModuleType, figure: dict[str, Any]) -> tuple[str, ...]:
     def said(yes: bool) -> str:
-        return "yes" if yes else ""
+        return "yes" if yes else "no"
 
     return (
         f"[`{name}`](#{name})",
@@ -79,6 +79,6 @@ def _figure(name: str, figure: dict[str, Any]) -> str:
     given = f", with `{orjson.dumps(figure['options']).decode()}`" if figure["options"] else ""
     rate = 1e6 / max(figure["cpu_us_new"], 0.01)
     return (
-        f"{figure['cpu_us_new']:,.1f} µs of CPU a record with new values, {figure['cpu_us_seen']:,.1f} µs with seen ones"
-        f"{given}: {rate:,.0f} records/s a core, {held} the limit of {words}."
+        f"{figure['cpu_us_new']:,.1f} µs of CPU a record with new values, {figure['cpu_us_seen']:,.1f} µs with seen"
+        f" ones{given}: {rate:,.0f} records/s a core, {held} the limit of {words}."
     )

@@ -106,8 +106,8 @@ def _stages() -> Iterator[str]:
     yield "# Stages"
     yield (
         "What stands under `stages` in a pipeline file, in order. An enrichment that fails is noted in the record and"
-        " blocks nothing; a stage that decides and fails makes a [dead letter](ERRORS.md). What enrichers cost stands on"
-        " [their page](reference/enrichers.md)."
+        " blocks nothing; a stage that decides and fails makes a [dead letter](ERRORS.md). What enrichers cost stands"
+        " on [their page](reference/enrichers.md)."
     )
     yield from _components(STAGES, ["enabled"], facts)
     yield "## Options of every stage"

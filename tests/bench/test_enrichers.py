@@ -76,7 +76,7 @@ def test_an_enricher_that_adds_nothing_has_no_figure() -> None:
         bench.measure("url", [bench.Example({"x": "y"}, {})], {})
 
 
-def test_an_enricher_that_fails_has_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(bench.Skipped, match="failed here: server_failed"):
+def test_an_enricher_that_fails_has_no_figure() -> None:
+    with pytest.raises(bench.Skipped, match=r"failed here: (server_failed|timeout)"):
         options = {"nameservers": ["127.0.0.1:1"], "timeout_seconds": 0.5}
         bench.measure("rdns", [bench.Example({"ip": "8.8.8.8"}, options)], {})

@@ -20,7 +20,7 @@ from netaddr import IPSet
 from pydantic import ValidationError
 
 from penstock.agents.chain import Chain
-from penstock.agents.enrich import _addresses, _mmdb, geoip
+from penstock.agents.enrich import _addresses, _facts, _mmdb, geoip
 from penstock.cli.demo import networks
 from penstock.model.component import Event, Resources
 from penstock.model.errors import ConfigurationError
@@ -33,6 +33,13 @@ KEYS = ["ip", "country_code", "city", "latitude", "longitude", "timezone", "asn"
 def test_docstring(run: Any) -> None:
     parsed = doctest.DocTestParser().get_doctest(geoip.__doc__ or "", {"run": run}, "geoip", None, None)
     assert doctest.DocTestRunner().run(parsed) == (0, 2)
+
+
+@pytest.mark.parametrize("module", [_addresses, _facts])
+def test_examples_of_its_helpers(module: Any) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 def test_known_address(run: Any) -> None:
