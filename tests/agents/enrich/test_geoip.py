@@ -538,3 +538,15 @@ def test_a_record_that_unfolds_without_end_is_refused(tmp_path: Path, fan: tuple
     bomb.write_bytes(bytes(tree) + b"\0" * 16 + data + content[content.rindex(MARKER) :])
     with pytest.raises(ConfigurationError, match=r"damaged.*exceeds"):
         geoip.build(geoip.Config(database=bomb), Resources())
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [(0, 0), (0xFABCDEF, 0x1234567), (0x1234567, 0xFABCDEF), (0xFFFFFFF, 0), (0, 0xFFFFFFF)]
+)
+def test_nodes_of_28_bits_share_a_byte(left: int, right: int) -> None:
+    # only a tree of 16 million nodes has such numbers
+    middle = left >> 24 << 4 | right >> 24
+    node = (left & 0xFFFFFF).to_bytes(3, "big") + bytes([middle]) + (right & 0xFFFFFF).to_bytes(3, "big")
+    database = object.__new__(_mmdb.Database)
+    database._buffer = b"\x55" * 7 + node
+    assert (database._half(1, 0), database._half(1, 1)) == (left, right)
