@@ -8,6 +8,7 @@ SEED ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types unit integration chaos bench docs lock clean profile
+.PHONY: bench-enrichers
 .PHONY: bench-latency bench-growth bench-workers bench-start bench-hop bench-packing bench-pii
 
 help: ## print this list
@@ -79,6 +80,10 @@ profile: setup ## where a worker's CPU time goes, as text in docs/profile.txt
 
 bench-pii: setup ## what is found of personal data and how fast, beside Presidio
 	$(BIN)/python bench/pii.py
+
+bench-enrichers: setup ## what each enricher costs a record, for docs/reference/enrichers.md (ONLY=geoip,hash)
+	$(BIN)/python bench/enrichers.py $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m penstock.cli.reference
 
 docs: setup ## generate the reference pages from the code
 	$(BIN)/python -m penstock.cli.reference

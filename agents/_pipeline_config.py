@@ -45,7 +45,7 @@ class PipelineConfig(ComponentConfig):
         description="What runs before the enrichers, as in a pipeline file: a name, or a name with options.",
     )
     license: str | None = Field(None, description="SPDX id of records that do not say theirs.")
-    env: str = Field("dev", description="Environment, in metadata.")
+    env: str = Field("dev", description="Environment, in metadata; AF_ENV where absent.")
 
     @field_validator("stages")
     @classmethod

@@ -78,9 +78,12 @@ class StreamingETLPipeline:
     """
 
     def __init__(self, config: PipelineConfig, resources: Resources | None = None) -> None:
+        resources = resources or Resources(environ=os.environ)
+        if (env := resources.environ.get("AF_ENV")) and "env" not in config.model_fields_set:
+            config = config.model_copy(update={"env": env})
         self.config = config
         self.resources = replace(
-            resources or Resources(environ=os.environ),
+            resources,
             pipeline=config.source_name,
             tenant=config.tenant_id,
             options={"license": config.license, "env": config.env},

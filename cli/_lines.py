@@ -9,6 +9,7 @@ A line may be
 So commands may stand in a row: ``penstock source read csv … | penstock stage run tag | penstock stage run redact``.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
@@ -86,7 +87,7 @@ def stopped(stub: Stub) -> bytes:
 
 def metadata_writer() -> MetadataWriter:
     """Writes the metadata of records that are in no pipeline."""
-    return MetadataWriter("dev", ENRICHMENT_VERSION)
+    return MetadataWriter(os.environ.get("AF_ENV") or "dev", ENRICHMENT_VERSION)
 
 
 def _from_envelope(content: dict[str, Any], number: int, now: int) -> Entry:

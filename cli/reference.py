@@ -15,7 +15,7 @@ from typing import Final
 
 import orjson
 
-from penstock.cli import _commands_page, _errors_page
+from penstock.cli import _commands_page, _enrichers_page, _errors_page
 from penstock.cli._markdown import escape, first_line, options, rest, sentence, table
 from penstock.model.registry import Registry
 
@@ -37,6 +37,7 @@ def pages() -> dict[str, str]:
         "METRICS.md": _metrics,
         "CLI.md": _commands_page.page,
         "ENVIRONMENT.md": _environment,
+        "reference/enrichers.md": _enrichers_page.page,
     }
     return {name: "\n\n".join([NOTE, *(part for part in page() if part)]) + "\n" for name, page in made.items()}
 
@@ -54,8 +55,8 @@ def write(folder: Path = FOLDER) -> list[str]:
     """Write the pages that are not what the code says; their names."""
     changed = stale(folder)
     made = pages()
-    folder.mkdir(parents=True, exist_ok=True)
     for name in changed:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(made[name], encoding="utf-8")
     return changed
 
@@ -106,7 +107,8 @@ def _stages() -> Iterator[str]:
     yield "# Stages"
     yield (
         "What stands under `stages` in a pipeline file, in order. An enrichment that fails is noted in the record and"
-        " blocks nothing; a stage that decides and fails makes a [dead letter](ERRORS.md)."
+        " blocks nothing; a stage that decides and fails makes a [dead letter](ERRORS.md). What enrichers cost stands"
+        " on [their page](reference/enrichers.md)."
     )
     yield from _components(STAGES, ["enabled"], facts)
     yield "## Options of every stage"

@@ -108,6 +108,8 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
             "PEM file of the Ed25519 key that signs batches of the ledger.", "`keys/ledger.pem` in the data folder"
         ),
         "GEOIP_DATABASE": Variable("MaxMind DB file (`.mmdb`) for the stage `geoip`, where its option names none."),
+        "AF_FAKE_RDNS": Variable("`true`: the stage `rdns` makes names up instead of asking for them.", "`false`"),
+        "AF_ENV": Variable("Environment in the metadata of records, where the pipeline file has no `env`.", "`dev`"),
     },
     "This machine": {
         "PENSTOCK_HOME": Variable(
@@ -133,7 +135,6 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
         ),
     },
     "The bundled pipeline": {
-        "AF_ENV": Variable("Environment in the metadata of its records.", "`dev`"),
         "DEMO_NAME": Variable("Its name and tenant.", "`demo` and `acme`"),
         "DEMO_DATA": Variable("Folder of the files that its sources read; `penstock demo` makes them and sets it."),
     },

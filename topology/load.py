@@ -53,6 +53,8 @@ def reads(text: str, environ: Mapping[str, str], *, file: str = "pipeline.yml") 
     if not isinstance(source.data, dict):
         raise PipelineFileError("a pipeline file is a mapping of keys", file=file, line=1)
     data = _substitute(source.data, (), source, environ)
+    if env := environ.get("AF_ENV"):
+        data = {"env": env} | data
     try:
         return Pipeline.model_validate(data), source
     except ValidationError as error:

@@ -115,7 +115,7 @@ class Pipeline(_Part):
     license: str | None = Field(
         None, description="SPDX id of records that neither say theirs nor come from a source's."
     )
-    env: str = Field("dev", description="Environment, in each record's metadata.")
+    env: str = Field("dev", description="Environment, in each record's metadata; AF_ENV where absent.")
     sources: Annotated[list[ComponentEntry], AfterValidator(_unique)] = Field(
         default_factory=list, description="What is read into the raw topic; any other producer may write to it too."
     )

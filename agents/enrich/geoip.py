@@ -9,58 +9,55 @@ What the database does not know is null. An address from a range that IANA set a
 of range it is, where a null country says nothing. A network (``203.0.113.0/24``, or ``203.0.113.0`` as `redact` leaves
 it) is looked up by its first address. What is no address gets nothing.
 
-Replace a database file by renaming another one over it, never in place: it is mapped into memory.
+Any MaxMind DB file will do: City, Country, Enterprise, ASN, ISP, Anonymous-IP, Connection-Type, Domain, and flat ones
+as IPinfo's. What a file knows beside the eight facts above (``is_tor_exit_node``, ``connection_type``, ``isp``) is
+added behind them under the name it has there; a name that is taken gets ``record_`` before it. Of several files the
+first one that knows a fact counts.
+
+A file that is replaced is read anew within a second, without a restart. Where the new one is damaged, the old one
+stays in use and an event says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final
 
-import maxminddb
+from maxminddb import InvalidDatabaseError
 from pydantic import Field
 
+from penstock.agents.enrich import _addresses
+from penstock.agents.enrich._addresses import LONGEST
+from penstock.agents.enrich._facts import facts, merged
+from penstock.agents.enrich._mmdb import Watched
 from penstock.agents.fields import Finder
-from penstock.model.component import Annotations, EnrichRecord, FieldNames, Resources, StageConfig
-from penstock.model.errors import ConfigurationError
+from penstock.model.component import Annotations, EnrichRecord, Event, FieldNames, Resources, StageConfig
+from penstock.model.errors import ConfigurationError, EnrichmentError
 from penstock.model.record import Record
 
 GROUP = "geo"
 VARIABLE = "GEOIP_DATABASE"
-
-Scope: TypeAlias = Literal["private", "loopback", "link_local", "multicast", "documentation", "reserved"]
-Address: TypeAlias = IPv4Address | IPv6Address
+LOOK_EVERY_SECONDS: Final = 1.0
+"""Least time between two looks at whether a file was replaced."""
 
 
 class Config(StageConfig):
     """Options of geoip."""
 
-    fields: FieldNames = Field(
-        (
-            "ip",
-            "ip_address",
-            "ipaddress",
-            "source_ip",
-            "src_ip",
-            "dest_ip",
-            "dst_ip",
-            "destination_ip",
-            "client_ip",
-            "server_ip",
-            "remote_ip",
-            "remote_addr",
-            "remote_address",
-            "host_ip",
-            "peer_ip",
-        ),
-        description="Fields that hold addresses.",
-    )
+    fields: FieldNames = Field(_addresses.FIELDS, description="Fields that hold addresses.")
     database: Path | None = Field(
         None, description=f"MaxMind DB file (City, Country, or City and ASN in one); {VARIABLE} where absent."
     )
     asn_database: Path | None = Field(None, description="A second MaxMind DB file, for the operators of networks.")
+    databases: tuple[Path, ...] = Field(
+        (),
+        description="More MaxMind DB files, as Anonymous-IP, Connection-Type, Domain or ISP; what they know is added.",
+    )
+    details: bool = Field(
+        False,
+        description="Add what City, Country and Enterprise files know beside the eight facts: continent, region, postal"
+        " code, radius of accuracy, registered country and so on.",
+    )
     max_latency_ms: float = Field(
         10,
         gt=0,
@@ -78,163 +75,106 @@ def build(config: Config, resources: Resources) -> EnrichRecord:
         No database is named, or one cannot be opened.
     """
     find = Finder(config.fields)
-    lookup = lru_cache(config.cache_size)(_lookup(config, resources))
+    files = _files(config, resources)
+    lookup = lru_cache(config.cache_size)(_lookup(files))
+    clock = resources.clock
+    looked = clock()
+    due = looked + LOOK_EVERY_SECONDS
 
     def enrich(record: Record) -> Annotations | None:
+        nonlocal looked, due
+        if not looked <= (now := clock()) < due:  # a clock that was set back must not put it off
+            looked, due = now, now + LOOK_EVERY_SECONDS
+            if _replaced(files, resources.report):
+                lookup.cache_clear()
         found = {
             f"{label}_geo": body
             for label, value in find.labelled(record)
-            if type(value) is str and len(value) <= _LONGEST and (body := lookup(value)) is not None
+            if type(value) is str and len(value) <= LONGEST and (body := lookup(value)) is not None
         }
         return {GROUP: found} if found else None
 
     return enrich
 
 
-def _lookup(config: Config, resources: Resources) -> Callable[[str], dict[str, Any] | None]:
+# Files
+
+
+class _Files:
+    """The databases: of places and what else, and of operators."""
+
+    def __init__(self, main: Watched, operators: Watched | None, more: tuple[Watched, ...]) -> None:
+        self.main = main
+        self.operators = operators
+        self.more = more
+
+    def __iter__(self) -> Iterator[Watched]:
+        yield self.main
+        if self.operators is not None:
+            yield self.operators
+        yield from self.more
+
+
+def _files(config: Config, resources: Resources) -> _Files:
     path = config.database or (Path(named_path) if (named_path := resources.environ.get(VARIABLE)) else None)
     if path is None:
         raise ConfigurationError(
             "geoip has no database", hint=f"set its option database, or {VARIABLE}, to a MaxMind DB file (.mmdb)"
         )
-    main = _open(path, f"database (or {VARIABLE})" if config.database is None else "database")
-    operators = _open(config.asn_database, "asn_database") if config.asn_database else main
-
-    def lookup(value: str) -> dict[str, Any] | None:
-        parsed = _parse(value)
-        if parsed is None:
-            return None
-        name, address = parsed
-        body = _body(name, main(address), operators(address))
-        scope = _scope(address)
-        return body if scope is None else {**body, "scope": scope}
-
-    return lookup
+    details = config.details
+    main = _open(path, f"database (or {VARIABLE})" if config.database is None else "database", details)
+    operators = _open(config.asn_database, "asn_database", details) if config.asn_database else None
+    return _Files(main, operators, tuple(_open(each, "databases", details) for each in config.databases))
 
 
-def _open(path: Path, option: str) -> Callable[[Address], dict[str, Any]]:
-    """A function from address to the record of the database, empty where it has none.
-
-    It raises ConfigurationError where the file turns out to be damaged, as opening does.
-    """
-    broken = ConfigurationError(
-        f"geoip's {option} {path} is damaged, or no MaxMind DB file", hint="download it again, or name another one"
-    )
+def _open(path: Path, option: str, details: bool) -> Watched:
     try:
-        _check(path)
-        reader = maxminddb.open_database(path)
-        old = reader.metadata().ip_version == 4
+        return Watched(path, lambda record: facts(record, details))
     except OSError as error:
         raise ConfigurationError(
             f"geoip cannot open its {option} {path}: {error.strerror or type(error).__name__}",
             hint="is the path right, and may this user read it?",
         ) from None
-    except Exception:  # damage shows as whatever the parser stumbles over
-        raise broken from None
+    except InvalidDatabaseError as error:
+        raise ConfigurationError(
+            f"geoip's {option} {path} is damaged, or no MaxMind DB file: {error}",
+            hint="download it again, or name another one",
+        ) from None
 
-    def get(address: Address) -> dict[str, Any]:
-        if old and address.version == 6:
-            return {}
+
+def _replaced(files: _Files, report: Callable[[Event], None]) -> bool:
+    """Whether any file has another version now; what cannot be read is reported, once."""
+    replaced = False
+    for file in files:
         try:
-            found = reader.get(address)
-        except Exception:
-            raise broken from None
-        return found if isinstance(found, dict) else {}
-
-    return get
-
-
-def _check(path: Path) -> None:
-    """Read much of the database with the reader in pure Python; raises where it is damaged.
-
-    The reader in C, which is 20 times as fast, trusts the file: a map whose key is no string makes it read memory that
-    is not its own. A small database is read whole, of a large one 1,024 addresses evenly apart and the first networks.
-    """
-    with maxminddb.open_database(path, maxminddb.MODE_MMAP) as reader:
-        for number in range(1 << 21, 1 << 32, 1 << 22):
-            _check_keys(reader.get(IPv4Address(number)))
-        for _, found in islice(reader, 2048):
-            _check_keys(found)
+            replaced = file.look() or replaced
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            report(Event("geoip_database_gone", f"{file.path}: {why}; geoip goes on with what it read before"))
+        except InvalidDatabaseError as error:
+            report(Event("geoip_database_damaged", f"{file.path}: {error}; geoip goes on with what it read before"))
+    return replaced
 
 
-def _check_keys(value: Any) -> None:
-    if isinstance(value, dict):
-        if not all(type(key) is str for key in value):
-            raise maxminddb.InvalidDatabaseError("a map has a key that is no string")
-        for item in value.values():
-            _check_keys(item)
-    elif isinstance(value, list):
-        for item in value:
-            _check_keys(item)
+# Lookups
 
 
-_LONGEST = 64
-"""Characters: no address is longer, and what is longer is not worth a place in the cache."""
-
-
-def _parse(value: str) -> tuple[str, Address] | None:
-    """The canonical spelling and the address to look up, None for what is no address."""
-    text = value.strip()
-    try:
-        if "/" in text:
-            network = ip_network(text, strict=False)
-            return str(network), network.network_address
-        address = ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        elif address.scope_id is not None:  # the zone means something on its own host only
-            address = IPv6Address(int(address))
-    return str(address), address
-
-
-def _body(name: str, main: dict[str, Any], operators: dict[str, Any]) -> dict[str, Any]:
-    number = operators.get("autonomous_system_number")
-    return {
-        "ip": name,
-        "country_code": _at(main, "country", "iso_code"),
-        "city": _at(main, "city", "names", "en"),
-        "latitude": _at(main, "location", "latitude"),
-        "longitude": _at(main, "location", "longitude"),
-        "timezone": _at(main, "location", "time_zone"),
-        "asn": None if number is None else f"AS{number}",
-        "asn_org": operators.get("autonomous_system_organization"),
-    }
-
-
-def _at(record: Any, *keys: str) -> Any:
-    for key in keys:
-        if not isinstance(record, dict):
+def _lookup(files: _Files) -> Callable[[str], dict[str, Any] | None]:
+    def lookup(value: str) -> dict[str, Any] | None:
+        parsed = _addresses.parse(value)
+        if parsed is None:
             return None
-        record = record.get(key)
-    return record
+        name, address = parsed
+        try:
+            found = [file.get(address) for file in files]
+        except InvalidDatabaseError:
+            raise EnrichmentError(
+                "database_damaged", "a database of geoip is damaged", hint="download it again"
+            ) from None
+        # where there is a file for operators, it stands second and the first one does not count for them
+        first = 1 if files.operators is not None else 0
+        body = {"ip": name, **merged(filter(None, found), filter(None, found[first:]))}
+        scope = _addresses.scope(address)
+        return body if scope is None else {**body, "scope": scope}
 
-
-def _scope(address: Address) -> Scope | None:
-    """The kind of range the address is from, None for a public one.
-
-    From IANA's special-purpose address registries; a table of our own, because what the standard library calls
-    private differs from one Python to the next.
-    """
-    number = int(address)
-    for version, first, last, scope in _SPECIAL:
-        if address.version == version and first <= number <= last:
-            return scope
-    return None
-
-
-_RANGES: tuple[tuple[Scope, tuple[str, ...]], ...] = (
-    ("private", ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fec0::/10")),
-    ("loopback", ("127.0.0.0/8", "::1/128")),
-    ("link_local", ("169.254.0.0/16", "fe80::/10")),
-    ("multicast", ("224.0.0.0/4", "ff00::/8")),
-    ("documentation", ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")),
-    ("reserved", ("0.0.0.0/8", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "::/128", "100::/64", "2001:2::/48")),
-)
-_SPECIAL: tuple[tuple[int, int, int, Scope], ...] = tuple(
-    (network.version, int(network.network_address), int(network.broadcast_address), scope)
-    for scope, ranges in _RANGES
-    for network in map(ip_network, ranges)
-)
+    return lookup

@@ -52,7 +52,7 @@ def build(path: Path) -> Path:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         writer.to_db_file(str(part))
-        part.replace(path)  # readers have the old file mapped: it must never change under them
+        part.replace(path)  # whoever reads it meanwhile must not get half of it
     finally:
         part.unlink(missing_ok=True)
     return path

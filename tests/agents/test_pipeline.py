@@ -595,3 +595,13 @@ async def test_stages_that_keep_with_changes_are_applied(stage: Callable[..., No
     stage("plus", build)
     _, (envelope,) = await stream(StreamingETLPipeline(config(stages=("plus",))), [{"n": 1}])
     assert (envelope["data"], envelope["metadata"]["quality_score"]) == ({"n": 2}, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "variable", "env"), [({}, None, "dev"), ({}, "prod", "prod"), ({"env": "test"}, "prod", "test")]
+)
+async def test_the_environment_in_metadata(options: dict[str, str], variable: str | None, env: str) -> None:
+    environ = {} if variable is None else {"AF_ENV": variable}
+    pipeline = StreamingETLPipeline(config(**options), Resources(environ=environ, clock=lambda: AT))
+    _, (envelope,) = await stream(pipeline, [{"a": 1}])
+    assert envelope["metadata"]["env"] == env

@@ -21,6 +21,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Everything that a component may need of the environment."""
     folder = tmp_path_factory.mktemp("contract")
     return {
+        "AF_FAKE_RDNS": "true",  # no test asks a server of the world
         "GEOIP_DATABASE": str(networks.build(folder / "demo.mmdb")),
         "PENSTOCK_HASH_KEY": "0123456789abcdef" * 2,
         "PENSTOCK_HOME": str(folder),

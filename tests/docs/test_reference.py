@@ -1,11 +1,13 @@
 """The reference pages are what the code says, and say all of it."""
 
 import ast
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from penstock.cli import _errors_page, _markdown, reference
+from penstock.agents.registry import STAGES
+from penstock.cli import _enrichers_page, _errors_page, _markdown, reference
 from penstock.model.environment import VARIABLES
 
 OUTCOMES = {"allow", "deny", "quarantine", "dropped", "denied", "quarantined", "dead"}
@@ -47,6 +49,26 @@ def test_every_reason_in_the_code_is_listed(root: Path) -> None:
                     values = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
                     codes = {value for value in values if isinstance(value, str) and value.isidentifier()} - OUTCOMES
                     assert codes <= listed, f"{path}:{node.lineno}"
+
+
+def test_every_enricher_has_a_section_and_a_figure_or_a_reason() -> None:
+    page = reference.pages()["reference/enrichers.md"]
+    names = [name for name in STAGES.modules if ".agents.enrich." in STAGES.load(name).__name__]
+    assert len(names) > 5
+    for name in names:
+        _, found, section = page.partition(f"\n## {name}\n")
+        assert found, name
+        section = section.partition("\n## ")[0]
+        assert "µs of CPU a record" in section or "Not measured: " in section, name
+        for option in STAGES.load(name).Config.model_fields.keys() - {"enabled"}:
+            assert f"| `{option}` |" in section, (name, option)
+
+
+def test_an_enricher_without_a_figure_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_enrichers_page.orjson, "loads", lambda text: {"enrichers": {}, "machine": defaultdict(str)})
+    rows = [line for line in _enrichers_page.page() if line.startswith("| enricher")]
+    assert "| not measured | not measured |" in rows[0]
+    assert "µs of CPU a record" not in rows[0]
 
 
 def test_every_variable_is_on_the_page_once() -> None:

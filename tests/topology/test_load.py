@@ -151,3 +151,12 @@ def test_places_of_components_in_every_form():
     assert source.component("stages", 0) == (("stages", 0), ("stages", 0))
     assert source.component("stages", 1) == (("stages", 1, "redact"), ("stages", 1, "redact"))
     assert source.component("stages", 2) == (("stages", 2, "use"), ("stages", 2, "options"))
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "env"),
+    [("name: a", None, "dev"), ("name: a", "prod", "prod"), ("name: a", "", "dev"), ("name: a\nenv: x", "prod", "x")],
+)
+def test_the_environment_is_the_files_else_the_variables(text: str, variable: str | None, env: str) -> None:
+    environ = {} if variable is None else {"AF_ENV": variable}
+    assert loads(text, environ).env == env

@@ -1,0 +1,265 @@
+"""What each enricher costs: CPU time a record, with values that it has not seen before, and with ones that it has.
+
+    make bench-enrichers
+    python bench/enrichers.py --only geoip,hash
+
+Every enricher that the registry finds is run, alone and without Kafka, on records that are made of the examples in its
+docstring, with the options that stand there: values of fields that `VALUES` knows (addresses, texts, numbers) differ
+from record to record, others are as in the example. Writes `agents/enrich/figures.json`, from which `make docs` makes
+`docs/reference/enrichers.md`. What cannot be run here (its server is not there) has no figure, and the page says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import asyncio
+import gc
+import inspect
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from types import ModuleType
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import orjson
+
+from penstock.agents import registry
+from penstock.cli.demo import networks
+from penstock.model.component import Annotations, Enrich, EnrichBatch, EnrichRecord, Resources
+from penstock.model.errors import EnrichmentError
+from penstock.model.record import Kept, Record
+
+HERE = Path(__file__).resolve().parent
+FIGURES = HERE.parent / "agents" / "enrich" / "figures.json"
+FRAME: Final = 500
+ENOUGH_SECONDS: Final = 1.5
+MOST_RECORDS: Final = 8_000
+"""Fewer than the values that any enricher keeps, so that those it has seen are there."""
+
+TEXT: Final = (
+    "the train to the coast is late again because of a broken signal near the old bridge and nobody at the station"
+    " knows when the next one will leave so people share taxis or walk home along the river in the rain"
+)
+AGENTS: Final = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.{}.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS {}_5 like Mac OS X) AppleWebKit/605.1.15 Version/{}.5 Mobile/15E148",
+    "Mozilla/5.0 (compatible; Googlebot/2.{}; +http://www.google.com/bot{}.html)",
+)
+
+
+def _ip(random: Random) -> str:
+    network = random.choice(networks.networks()).network
+    return str(network[random.randrange(min(network.num_addresses, 1 << 30))])
+
+
+def _text(random: Random) -> str:
+    return " ".join(random.choices(TEXT.split(), k=18))
+
+
+def _url(random: Random) -> str:
+    return (
+        f"https://shop{random.randrange(10**6)}.example.co.uk/a/../items/{random.randrange(10**6)}?q={random.random()}"
+    )
+
+
+def _agent(random: Random) -> str:
+    return random.choice(AGENTS).format(random.randrange(9, 120), random.randrange(9999))
+
+
+def _phone(random: Random) -> str:
+    return f"+4930{random.randrange(10**6, 10**7)}"
+
+
+def _price(random: Random) -> str:
+    return f"EUR {random.randrange(1, 900)}.{random.randrange(100, 1000)},{random.randrange(10, 100)}"
+
+
+VALUES: Final[dict[str, Callable[[Random], Any]]] = {
+    **dict.fromkeys(("ip", "source_ip", "src_ip", "dest_ip", "dst_ip", "client_ip"), _ip),
+    **dict.fromkeys(("text", "message", "body", "content", "description", "comment"), _text),
+    **dict.fromkeys(("url", "link", "uri"), _url),
+    **dict.fromkeys(("user_agent", "ua"), _agent),
+    **dict.fromkeys(("phone", "tel"), _phone),
+    **dict.fromkeys(("price", "amount", "total"), _price),
+}
+"""Name of a field -> a value for it."""
+
+
+class Example(NamedTuple):
+    """A call of `run` in a docstring."""
+
+    data: dict[str, Any]
+    options: dict[str, Any]
+
+
+class Skipped(Exception):  # noqa: N818 - says why there is no figure
+    """Why an enricher has no figure."""
+
+
+def main() -> int:
+    """Measure and write; 1 where an enricher that was asked for has no figure."""
+    parser = argparse.ArgumentParser(description="What each enricher costs.")
+    parser.add_argument("--only", default="", help="names, separated by commas (default: all)")
+    chosen = parser.parse_args()
+    names = [name for name in chosen.only.split(",") if name] or enrichers()
+    before: dict[str, Any] = orjson.loads(FIGURES.read_bytes())["enrichers"] if FIGURES.exists() else {}
+    found = {name: figure for name, figure in before.items() if name in enrichers() and name not in names}
+    with tempfile.TemporaryDirectory() as folder:
+        environ = {**os.environ, "GEOIP_DATABASE": str(networks.build(Path(folder) / "demo.mmdb"))}
+        environ.setdefault("PENSTOCK_HASH_KEY", "0123456789abcdef" * 2)
+        for name in names:
+            found[name] = measured(name, environ)
+            print(f"{name:20} {orjson.dumps(found[name]).decode()}", flush=True)
+    machine = {"python": platform.python_version(), "processor": _processor(), "cores": os.cpu_count()}
+    shown = {"machine": machine, "enrichers": dict(sorted(found.items()))}
+    FIGURES.write_bytes(orjson.dumps(shown, option=orjson.OPT_INDENT_2) + b"\n")
+    return 1 if chosen.only and any("why" in found[name] for name in names) else 0
+
+
+def enrichers() -> list[str]:
+    """Names of the stages in agents/enrich and of those that others bring there, in the order of the alphabet."""
+    modules = registry.STAGES.modules
+    return sorted(name for name in modules if ".agents.enrich." in registry.STAGES.load(name).__name__)
+
+
+def measured(name: str, environ: dict[str, str]) -> dict[str, Any]:
+    """The figures of an enricher, or why it has none."""
+    try:
+        return measure(name, examples(registry.STAGES.load(name), name), environ)
+    except Skipped as skipped:
+        return {"why": str(skipped)}
+    except Exception as error:  # others are measured all the same
+        return {"why": f"it did not run: {type(error).__name__}"}
+
+
+def examples(module: ModuleType, name: str) -> list[Example]:
+    """The data and options of each call ``run(name, {…}, option=…)`` in the docstring whose values are literal."""
+    found = []
+    for line in inspect.getdoc(module).splitlines() if module.__doc__ else ():
+        if not line.startswith(">>> "):
+            continue
+        for node in ast.walk(ast.parse(line[4:])):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "run" and len(node.args) == 2:
+                try:
+                    called, data = (ast.literal_eval(each) for each in node.args)
+                    options = {each.arg: ast.literal_eval(each.value) for each in node.keywords if each.arg}
+                except ValueError:
+                    continue
+                if called == name and isinstance(data, dict):
+                    found.append(Example(data, options))
+    if not found:
+        raise Skipped("its docstring has no example that can be run")
+    return found
+
+
+def measure(name: str, found: Sequence[Example], environ: dict[str, str]) -> dict[str, Any]:
+    """CPU and wall time a record in the enricher, with new values and with seen ones."""
+    example = found[0]
+    data = [each.data for each in found if each.options == example.options]
+    with asyncio.Runner() as runner:
+        enrich = _built(name, example.options, environ, runner)
+        _round(enrich, records(data, 64, seed=0))  # models are loaded at the first record
+        spent = _round(enrich, records(data, 64, seed=1))
+        count = max(64, min(MOST_RECORDS, int(64 * ENOUGH_SECONDS / max(spent.wall, 1e-6))))
+        work = records(data, count, seed=2)
+        new = _round(enrich, work)
+        seen = min((_round(enrich, work) for _ in range(5)), key=lambda each: each.cpu)
+    return {
+        "records": count,
+        "cpu_us_new": round(new.cpu / count * 1e6, 2),
+        "cpu_us_seen": round(seen.cpu / count * 1e6, 2),
+        "wall_us_new": round(new.wall / count * 1e6, 2),
+        "options": example.options,
+    }
+
+
+class _Spent(NamedTuple):
+    cpu: float
+    wall: float
+
+
+Answers: TypeAlias = Sequence[Annotations | Exception | None]
+
+
+def _built(
+    name: str, options: dict[str, Any], environ: dict[str, str], runner: asyncio.Runner
+) -> Callable[[Sequence[Record]], Answers]:
+    """The enricher as a function from the records of a frame to its answers."""
+    kind, function = registry.build(name, registry.configure(name, options), Resources(environ=environ))
+    one: Any = function
+    if kind is EnrichBatch:
+        return lambda frame: runner.run(one(frame))
+    if kind is Enrich:
+        return lambda frame: [one(record.data) for record in frame]
+    if kind is EnrichRecord:
+        return lambda frame: [one(record) for record in frame]
+    raise Skipped("it decides over records, and is measured with the stages")
+
+
+def _round(enrich: Callable[[Sequence[Record]], Answers], work: Sequence[Record]) -> _Spent:
+    """Time in the enricher, this process's and its children's; raises Skipped where it added nothing, or failed."""
+    answers: list[Annotations | Exception | None] = []
+    gc.collect()
+    gc.disable()  # what a collection takes is the heap's, which here is the benchmark's own
+    try:
+        cpu, wall = _cpu(), time.perf_counter()
+        for first in range(0, len(work), FRAME):
+            answers += enrich(work[first : first + FRAME])
+        spent = _Spent(_cpu() - cpu, time.perf_counter() - wall)
+    finally:
+        gc.enable()
+    failed = {
+        each.reason if isinstance(each, EnrichmentError) else type(each).__name__
+        for each in answers
+        if isinstance(each, Exception)
+    }
+    if failed:
+        raise Skipped(f"it failed here: {', '.join(sorted(failed))}")
+    if not any(answers):
+        raise Skipped("it adds nothing to the records of its example")
+    return spent
+
+
+def _cpu() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def records(data: Sequence[dict[str, Any]], count: int, seed: int) -> list[Record]:
+    """Records made of these, decoded, each with values of its own where `VALUES` knows the field."""
+    random = Random(seed)
+    made = []
+    for number in range(count):
+        content = orjson.dumps(_varied(data[number % len(data)], random))
+        record = Record(Kept(number, 1_736_330_400_000 + number, content, {}), f"bench.raw/0/{number}")
+        assert record.data is not None
+        assert record.layout is not None
+        made.append(record)
+    return made
+
+
+def _varied(value: Any, random: Random, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _varied(item, random, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_varied(item, random, name) for item in value]
+    return VALUES[name](random) if name in VALUES and isinstance(value, str) else value
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
