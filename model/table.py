@@ -33,6 +33,10 @@ class Table:
         """Keys that have a value, or had one."""
         return len(self._entries)
 
+    def keys(self) -> set[bytes]:
+        """The keys that have a value."""
+        return {key for key, (_, value) in self._entries.items() if value is not None}
+
     def put(self, key: bytes, value: bytes | None) -> None:
         """What the topic says of `key` now; None deletes it."""
         self._entries.pop(key, None)

@@ -9,7 +9,7 @@ the request names is not asked about. ``{{field.path}}`` stands in the path, the
 Scheme, host and port are the file's: no record can choose whom to ask, and redirections are not followed.
 ``${API_KEY}`` is a variable of the environment; neither its value nor a record's stands in any message.
 
-What is added is ``{"http_api": {<name>: {…}}}``: by `result` a path in the answer for each name, null where it is not
+What is added is ``{"http_api": {<label>: {…}}}``: by `result` a path in the answer for each name, null where it is not
 there; without `result` the whole answer. With `batch_size` above 1 several records share a request: `body` is then what
 one record asks, and ``{{items}}`` in `batch_body` the list of them.
 
@@ -65,7 +65,7 @@ class Config(StageConfig, Asking):
     url: str = Field(
         description="Address, with placeholders in its path only, such as `https://api.example.com/users/{{user.id}}`."
     )
-    name: str = Field("answer", min_length=1, description="What the answer is called in the record.")
+    label: str = Field("answer", min_length=1, description="What the answer is called in the record.")
     query: dict[str, str] = Field({}, description="Parameters behind the path: name, and template of the value.")
     headers: dict[str, str] = Field({}, description="Headers: name, and template, as in `Bearer ${API_KEY}`.")
     body: Any = Field(
@@ -108,7 +108,7 @@ def build(config: Config, resources: Resources) -> EnrichBatch:
     prepare = _Prepare(config, origin, path, resources)
     asker = Asker(
         ServiceClient(
-            f"the API of http_api {config.name}",
+            f"the API of http_api {config.label}",
             origin,
             variable="the option url of http_api",
             timeout=config.timeout,
@@ -129,12 +129,12 @@ def build(config: Config, resources: Resources) -> EnrichBatch:
             for answer in found:
                 if isinstance(answer, UnreachableError):
                     raise answer
-        return [_added(config.name, answer) for answer in found]
+        return [_added(config.label, answer) for answer in found]
 
     return enrich
 
 
-def _added(name: str, answer: dict[str, Any] | Exception | None) -> Annotations | Exception | None:
+def _added(label: str, answer: dict[str, Any] | Exception | None) -> Annotations | Exception | None:
     match answer:
         case None:
             return None
@@ -142,7 +142,7 @@ def _added(name: str, answer: dict[str, Any] | Exception | None) -> Annotations 
             return refused(answer)
         case Exception():
             return answer
-    return {GROUP: {name: answer}}
+    return {GROUP: {label: answer}}
 
 
 _DECIDES: Final = {"method", "batch_body", "batch_results", "batch_match", "result"}
