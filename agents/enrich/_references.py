@@ -1,15 +1,15 @@
 """References that `lookup` asks: rows held in memory, loaded anew now and then, or told of by a topic; and Redis."""
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 import orjson
 
+from penstock.agents.enrich._fresh import Fresh
 from penstock.agents.enrich._index import Index, Key, Shape, plain
 from penstock.model.component import Event
-from penstock.model.errors import ConfigurationError, EnrichmentError, PenstockError, UnreachableError
+from penstock.model.errors import ConfigurationError, EnrichmentError, UnreachableError
 from penstock.model.table import Table
 from penstock.stores.cache import LocalCache
 
@@ -50,62 +50,14 @@ class Held:
 
 
 class Loaded:
-    """Rows that are loaded in a thread, when they are first asked for and whenever `seconds` have gone by.
+    """Rows that are loaded in a thread; see `Fresh`."""
 
-    Until new ones are there the old ones are used; so they are where loading fails, which is reported once.
-
-    Parameters
-    ----------
-    load : callable
-    stamp : callable
-        Tells versions apart: what has the same is not loaded again. None is always another.
-    """
-
-    def __init__(
-        self,
-        load: Callable[[], Index],
-        stamp: Callable[[], Any],
-        seconds: float,
-        report: Callable[[Event], None],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._load = load
-        self._stamp = stamp
-        self._seconds = seconds
-        self._report = report
-        self._clock = clock
-        self._index: Index | None = None
-        self._loaded: Any = None
-        self._due = 0.0
-        self._task: asyncio.Task[None] | None = None
-        self._stale = False
+    def __init__(self, rows: Fresh[Index]) -> None:
+        self._rows = rows
 
     async def find(self, asked: Sequence[Asked]) -> Sequence[Found]:
-        if self._clock() >= self._due and (self._task is None or self._task.done() or _foreign(self._task)):
-            self._task = asyncio.create_task(self._refresh())
-        if self._index is None and self._task is not None:
-            await asyncio.shield(self._task)
-        if self._index is None:
-            raise ConfigurationError("the reference of lookup is not there", hint="see the event lookup_stale")
-        index = self._index
+        index = await self._rows.current()
         return [index.find(*each) for each in asked]
-
-    async def _refresh(self) -> None:
-        try:
-            stamp = await asyncio.to_thread(self._stamp)
-            if self._index is None or stamp is None or stamp != self._loaded:
-                self._index, self._loaded = await asyncio.to_thread(self._load), stamp
-            self._stale = False
-        except Exception as error:  # what is known must not go with what could not be read
-            if not self._stale:
-                self._stale = True
-                known = "nothing is known of it" if self._index is None else "what was read before is used"
-                why = str(error) if isinstance(error, PenstockError) else type(error).__name__
-                self._report(Event("lookup_stale", f"a reference of lookup cannot be read, {known}: {why}"))
-            if self._index is None:
-                raise
-        finally:
-            self._due = self._clock() + self._seconds
 
 
 class Told:
@@ -236,8 +188,3 @@ class InRedis:
                 "the option redis_url of lookup is not the address of a Redis", hint="such as redis://localhost:6379/0"
             ) from None
         return str(settings.get("path") or f"{settings.get('host', 'localhost')}:{settings.get('port', 6379)}")
-
-
-def _foreign(task: "asyncio.Task[None]") -> bool:
-    """Whether the task is one of another event loop, which will not go on."""
-    return task.get_loop() is not asyncio.get_running_loop()

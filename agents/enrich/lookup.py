@@ -7,8 +7,8 @@
 {'lookup': {'match': {'matched': False}}}
 
 The reference is one of: `rows` here in the file, a `file` (CSV, TSV, Parquet or JSON lines), a `query` of a database, a
-compacted Kafka `topic` (a JSON object a message; `by` may name its key as ``_key``), or keys in `redis`. All but Redis are
-held in memory: about 0.4 KB a row of three short columns and a key, a topic's twice as much, and no more than
+compacted Kafka `topic` (a JSON object a message; `by` may name its key as ``_key``), or keys in `redis`. All but Redis
+are held in memory: about 0.4 KB a row of three short columns and a key, a topic's twice as much, and no more than
 `most_rows`.
 
 Files are read again when they change (replace one by renaming another over it), queries every `refresh_seconds`; both
@@ -28,6 +28,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from penstock.agents.enrich._fresh import Fresh
 from penstock.agents.enrich._index import Shape, as_it_is, as_text, as_text_in_any_case, milliseconds
 from penstock.agents.enrich._loading import check_file, index_of, read_file, reader_of_query, stamp
 from penstock.agents.enrich._references import Asked, Held, InRedis, Loaded, Reference, Told
@@ -134,9 +135,7 @@ def _without(config: Config) -> Annotations | Exception | None:
         case "mark":
             return {GROUP: {config.label: {"matched": False}}}
         case "fail":
-            return EnrichmentError(
-                "no_match", f"the reference of lookup {config.label} has no row for the record's key"
-            )
+            return EnrichmentError("no_match", f"lookup {config.label} has no row for the record's key")
         case "default":
             return {GROUP: {config.label: config.defaults}}
     return None
@@ -180,16 +179,22 @@ def _reference(config: Config, resources: Resources) -> Reference:
         path = Path(expand(config.file, environ))
         check_file(path, shape)
         return Loaded(
-            lambda: index_of(read_file(path, shape), shape, config.most_rows, path.name),
-            lambda: stamp(path),
-            config.refresh_seconds,
-            report,
+            Fresh(
+                GROUP,
+                lambda: index_of(read_file(path, shape), shape, config.most_rows, path.name),
+                lambda: stamp(path),
+                config.refresh_seconds,
+                report,
+            )
         )
     assert config.query is not None
     rows = reader_of_query(config.query, expand(config.database, environ))
     return Loaded(
-        lambda: index_of(rows(), shape, config.most_rows, "the query of lookup"),
-        lambda: None,
-        config.refresh_seconds,
-        report,
+        Fresh(
+            GROUP,
+            lambda: index_of(rows(), shape, config.most_rows, "the query of lookup"),
+            lambda: None,
+            config.refresh_seconds,
+            report,
+        )
     )

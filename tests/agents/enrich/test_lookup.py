@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from penstock.agents import registry
 from penstock.agents.enrich import _references, lookup
+from penstock.agents.enrich._fresh import Fresh
 from penstock.agents.enrich._index import as_it_is, as_text, as_text_in_any_case, milliseconds, plain
 from penstock.agents.enrich._references import Asked, Loaded
 from penstock.model.component import Event, Resources
@@ -257,7 +258,7 @@ async def test_loading_holds_nobody_up() -> None:
 
     config = lookup.Config(rows=[], by={"k": "id"})
     now = [0.0]
-    loaded = Loaded(load, lambda: None, 10, lambda event: None, lambda: now[0])
+    loaded = Loaded(Fresh("lookup", load, lambda: None, 10, lambda event: None, lambda: now[0]))
     assert await loaded.find([Asked("1", 0)]) == [{"v": 1}]
     now[0] = 11
     for _ in range(5):
