@@ -27,11 +27,13 @@ _DEFANGED: Final = (
     (re.compile(r"^fxp(?=s?:)", re.IGNORECASE), "ftp"),
 )
 """Spellings that keep people from clicking, and what they stand for."""
+_BRACKETS: Final = frozenset("[({\\")
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 _HASH_LENGTHS: Final = frozenset((32, 40, 56, 64, 96, 128))
 _DOMAIN: Final = re.compile(
     r"(?=.{4,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})"
 )
+_NETWORK: Final = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?=[^:]*:)[0-9a-fA-F:.]{2,45})(?:/[0-9]{1,3})?")
 _LOCAL: Final = re.compile(r"[^\s@<>()\[\]\",;:\\]{1,64}")
 _PORTS: Final = {"http": 80, "https": 443, "ftp": 21}
 _SAFE: Final = "!$&'()*+,;=:@/~-._%"
@@ -76,19 +78,18 @@ def indicated(kind: str, value: str, subset: bool = False) -> Observable | None:
 
 def refanged(text: str) -> str:
     """The text without what keeps people from clicking on it."""
-    if "[" in text or "(" in text or "{" in text or "\\" in text or text[:1] in "hHfF":
-        for pattern, instead in _DEFANGED:
-            text = pattern.sub(instead, text)
+    if _BRACKETS.isdisjoint(text) and text[:2].lower() not in ("hx", "h*", "h_", "fx"):
+        return text
+    for pattern, instead in _DEFANGED:
+        text = pattern.sub(instead, text)
     return text
 
 
 def network(text: str) -> Observable | None:
     """An address or a network, whose host bits do not count; an IPv4 address mapped into IPv6 is that address."""
-    if not text or len(text) > 64 or "%" in text or not (text[0].isalnum() or text[0] in ":["):
-        return None
-    if text[0] == "[" and text[-1] == "]":
+    if text[:1] == "[" and text[-1:] == "]":
         text = text[1:-1]
-    if "." not in text and ":" not in text:
+    if not _NETWORK.fullmatch(text):  # most values are none, and asking the library costs ten times as much
         return None
     try:
         found = ip_network(text, strict=False)

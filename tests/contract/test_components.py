@@ -31,7 +31,7 @@ from penstock.agents.redact._recognizer import RECOGNIZERS
 from penstock.agents.redact._sealing import Scope, SubjectKey, body
 from penstock.agents.redact._strategy import STRATEGIES, stand_in
 from penstock.connectors.registry import SINKS, SOURCES
-from penstock.model.component import ApplyBatch, Enrich, Resources, SinkConfig, SourceConfig, StageConfig
+from penstock.model.component import ApplyBatch, Enrich, EnrichBatch, Resources, SinkConfig, SourceConfig, StageConfig
 from penstock.model.errors import ConfigurationError
 from penstock.model.keyring import Key
 from penstock.model.record import Kept, Record, Stub
@@ -282,7 +282,7 @@ def test_a_stage_changes_nothing_in_place(name: str, resources: Resources) -> No
     async def call(record: Record) -> None:
         if kind is Enrich:
             function(record.data)
-        elif kind is ApplyBatch:
+        elif kind in (ApplyBatch, EnrichBatch):
             await function([record])
         else:
             function(record)
@@ -312,7 +312,8 @@ async def test_a_stage_is_handed_no_tombstone(name: str, chains: dict[str, Chain
 
 def test_a_stage_gives_the_same_in_another_process(environ: dict[str, str], sources_folder: Path) -> None:
     script = sources_folder / "tests/contract/stage_outputs.py"
-    command = [sys.executable, str(script), environ["GEOIP_DATABASE"]]
+    options = {name: options_of("stage", name) for name in STAGES}
+    command = [sys.executable, str(script), environ["GEOIP_DATABASE"], orjson.dumps(options).decode()]
     found = []
     for seed in ("1", "2", "3"):
         ran = subprocess.run(

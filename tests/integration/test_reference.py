@@ -1,4 +1,4 @@
-"""References: a compacted topic joined to records, read from its beginning, while it changes and when it is made anew."""
+"""References: a compacted topic joined to records, from its beginning, while it changes and when it is made anew."""
 
 import asyncio
 import json
