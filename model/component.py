@@ -36,6 +36,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from penstock.model.record import Data, Entry, Headers, Record
+from penstock.model.table import Table
 from penstock.model.verdict import Verdict
 
 Annotations: TypeAlias = dict[str, dict[str, Any]]
@@ -102,6 +103,8 @@ class Resources:
         Seconds since the epoch.
     options : mapping
         What the pipeline file says once for all components (``license``, ``env``).
+    table : callable
+        The compacted topic of that name as a `Table`, which a worker fills; elsewhere it stays empty and not ready.
     report : callable
         Takes an `Event`; a worker counts and logs it. What happened is found again by whoever starts after a crash,
         so that one thing may be reported once by each worker.
@@ -113,6 +116,7 @@ class Resources:
     clock: Callable[[], float] = time.time
     options: Mapping[str, Any] = field(default_factory=dict)
     report: Callable[[Event], None] = lambda event: None
+    table: Callable[[str], Table] = Table
 
 
 class SourceRecord(msgspec.Struct):

@@ -12,6 +12,7 @@
     │   ├── BrokerUnreachableError
     │   └── ServiceUnreachableError
     ├── RejectedError                   a server refused this request and always will (4xx)
+    │   └── OversizedAnswerError        its answer is longer than what is taken
     ├── RecordError                     one record cannot go on; it becomes a dead letter
     │   ├── DecodeError                 the bytes are not what the codec says
     │   ├── StageError                  a stage raised
@@ -121,6 +122,8 @@ class UnreachableError(PenstockError):
     address : str
     variable : str
         The environment variable that sets the address; empty if none does.
+    cause : str
+        What is known of why, such as the name of the exception.
     """
 
     code = "unreachable"
@@ -133,6 +136,7 @@ class UnreachableError(PenstockError):
         super().__init__(f"{what} at {address} does not answer{tried}{why}", hint=f"set {variable}" if variable else "")
         self.address = address
         self.variable = variable
+        self.cause = cause
 
 
 class BrokerUnreachableError(UnreachableError):
@@ -148,6 +152,8 @@ class ServiceUnreachableError(UnreachableError):
     ----------
     retry_after : float or None
         Seconds the server asked to wait.
+    status : int or None
+        What it answered with; None where it did not, or was not asked.
     """
 
     code = "service_unreachable"
@@ -161,9 +167,11 @@ class ServiceUnreachableError(UnreachableError):
         seconds: float = 0.0,
         cause: str = "",
         retry_after: float | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(what, address, variable=variable, seconds=seconds, cause=cause)
         self.retry_after = retry_after
+        self.status = status
 
 
 class RejectedError(PenstockError):
@@ -179,6 +187,15 @@ class RejectedError(PenstockError):
     def __init__(self, what: str, status: int, reason: str = "") -> None:
         super().__init__(f"{what} refused the request with {status}{': ' + reason if reason else ''}")
         self.status = status
+
+
+class OversizedAnswerError(RejectedError):
+    """A server's answer is longer than what is taken."""
+
+    code = "oversized_answer"
+
+    def __init__(self, what: str, status: int, largest: int) -> None:
+        super().__init__(what, status, f"its answer has more than {largest} bytes")
 
 
 class RecordError(PenstockError):

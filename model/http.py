@@ -6,6 +6,7 @@ answer                                      what `ServiceClient.request` does
 2xx, 304 where a condition was sent         returns it
 401, 403, 408, 429, 3xx, 5xx, none at all   tries again, then raises `ServiceUnreachableError`
 any other 4xx                               raises `RejectedError` at once
+longer than `largest`                       raises `OversizedAnswerError` at once, unread
 ==========================================  ============================================================
 
 401 and 403 wait like an outage, because a wrong token is the operator's fault, not the record's; a redirection likewise
@@ -21,6 +22,7 @@ import logging
 import random
 import time
 import weakref
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +31,7 @@ from typing import Any, Final, Literal, NamedTuple, Self
 
 import httpx
 
-from penstock.model.errors import ConfigurationError, RejectedError, ServiceUnreachableError
+from penstock.model.errors import ConfigurationError, OversizedAnswerError, RejectedError, ServiceUnreachableError
 
 TOKEN_VARIABLE: Final = "PENSTOCK_API_TOKEN"
 LONGEST_RETRY_AFTER: Final = 300.0
@@ -38,6 +40,8 @@ LONGEST_RETRY_AFTER: Final = 300.0
 State = Literal["closed", "open", "half-open"]
 
 _WAIT: Final = frozenset((401, 403, 408, 429))
+_OF_THE_BODY: Final = frozenset((b"content-encoding", b"content-length", b"transfer-encoding"))
+"""Headers that tell how a body travelled: they are not true of one that was read."""
 
 # httpx logs each request with its whole address, and what stands in a path or a query may come from a record
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -122,6 +126,7 @@ class Breaker:
 class _Failure(NamedTuple):
     cause: str
     retry_after: float | None = None
+    status: int | None = None
 
 
 LIVE: "weakref.WeakSet[ServiceClient]" = weakref.WeakSet()
@@ -147,6 +152,8 @@ class ServiceClient:
         Attempts beside the first.
     keep_alive : bool
         False closes each connection after its answer: nothing is left to `close`.
+    largest : int, optional
+        Bytes of an answer's body, once decompressed; no more than that are ever read.
 
     Raises
     ------
@@ -166,6 +173,7 @@ class ServiceClient:
         backoff: Backoff | None = None,
         breaker: Breaker | None = None,
         keep_alive: bool = True,
+        largest: int | None = None,
     ) -> None:
         parsed = _parse(url, variable)
         # messages quote the address, so it must not carry a password
@@ -177,6 +185,7 @@ class ServiceClient:
         self.retries = retries
         self.backoff = backoff or Backoff()
         self.breaker = breaker or Breaker()
+        self._largest = largest
         self._auth = (parsed.username, parsed.password) if parsed.userinfo and not token else None
         self._headers = {"Authorization": f"Bearer {_sendable(token)}"} if token else {}
         self._limits = httpx.Limits() if keep_alive else httpx.Limits(max_keepalive_connections=0)
@@ -214,6 +223,8 @@ class ServiceClient:
             ``retry_after`` says when to come again, where that is known.
         RejectedError
             The server refused this request and always will.
+        OversizedAnswerError
+            The answer is longer than `largest`.
         """
         began = time.monotonic()
         if not self.breaker.admit():
@@ -242,10 +253,13 @@ class ServiceClient:
     async def _attempt(self, method: str, path: str, **body: Any) -> httpx.Response | _Failure:
         try:
             async with asyncio.timeout(self.timeout):
-                answer = await self._client().request(method, self.address + path, **body)
+                answer = await self._send(method, path, **body)
         except (httpx.RequestError, TimeoutError) as error:
             # the type alone: texts of such errors may quote what was sent
             failure = _Failure(type(error).__name__)
+        except OversizedAnswerError:
+            self.breaker.succeed()
+            raise
         except BaseException:
             self.breaker.forget()
             raise
@@ -257,9 +271,27 @@ class ServiceClient:
             if answer.is_client_error and status not in _WAIT:
                 self.breaker.succeed()
                 raise RejectedError(self.name, status, httpx.codes.get_reason_phrase(status))
-            failure = _Failure(f"status {status}", retry_after(answer.headers.get("Retry-After", "")))
+            asked = retry_after(answer.headers.get("Retry-After", ""))
+            failure = _Failure(f"status {status}", asked, status)
         self.breaker.fail()
         return failure
+
+    async def _send(self, method: str, path: str, **body: Any) -> httpx.Response:
+        client = self._client()
+        if self._largest is None:
+            return await client.request(method, self.address + path, **body)
+        body["headers"] = {**(body.get("headers") or {}), "Accept-Encoding": "gzip"}
+        async with client.stream(method, self.address + path, **body) as answer:
+            read = bytearray()
+            async for piece in answer.aiter_raw():
+                read += piece
+                if len(read) > self._largest:
+                    raise OversizedAnswerError(self.name, answer.status_code, self._largest)
+        content = _unpacked(bytes(read), answer, self._largest)
+        if len(content) > self._largest:
+            raise OversizedAnswerError(self.name, answer.status_code, self._largest)
+        headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in _OF_THE_BODY]
+        return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)
 
     def _client(self) -> httpx.AsyncClient:
         """The connections of the running event loop: those of another loop cannot be used in this one."""
@@ -280,7 +312,22 @@ class ServiceClient:
             seconds=time.monotonic() - began,
             cause=failure.cause,
             retry_after=wait or failure.retry_after,
+            status=failure.status,
         )
+
+
+def _unpacked(body: bytes, answer: httpx.Response, largest: int) -> bytes:
+    """A body without its compression, or one byte more than `largest` of it: a few bytes can be gigabytes, packed."""
+    match answer.headers.get("Content-Encoding", "identity").strip().lower():
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip":
+            try:
+                return zlib.decompressobj(wbits=31).decompress(body, largest + 1)
+            except zlib.error:
+                raise httpx.DecodingError("not gzip", request=answer.request) from None
+        case _:
+            raise httpx.DecodingError("a compression that nobody asked for", request=answer.request)
 
 
 def retry_after(value: str) -> float | None:

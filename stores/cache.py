@@ -56,6 +56,13 @@ class Cache(Protocol):
         """Keep the values that long (30 days at most); nothing at all where it is not more than 0."""
         ...
 
+    async def count(self, key: str, more: int, seconds: float) -> int:
+        """Add to a number that begins with 0 and is kept that long after it last grew; what it is then.
+
+        Where Redis is there it is that of all workers; else, and while Redis is away, that of this process.
+        """
+        ...
+
 
 class _Kept(NamedTuple):
     value: bytes
@@ -77,9 +84,18 @@ class LocalCache:
         self._clock = clock
         self._most = most
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._counts: dict[str, tuple[int, float]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    async def count(self, key: str, more: int, seconds: float) -> int:
+        now = self._clock()
+        for old in [old for old, (_, until) in self._counts.items() if until <= now]:
+            del self._counts[old]
+        number = self._counts.get(key, (0, 0.0))[0] + more
+        self._counts[key] = (number, now + seconds)
+        return number
 
     async def get_many(self, keys: Collection[str]) -> dict[str, Cached]:
         now = self._clock()
@@ -181,6 +197,17 @@ class RedisCache:
                 pipe.set(self._name(key), value, px=milliseconds)
 
         await self._call(tell)
+
+    async def count(self, key: str, more: int, seconds: float) -> int:
+        own = await self._local.count(key, more, seconds)
+        name = self._name(f"count {key}")
+
+        def tell(pipe: "Pipeline") -> None:
+            pipe.incrby(name, more)
+            pipe.pexpire(name, int(seconds * 1000))
+
+        answers = await self._call(tell)
+        return own if answers is None else int(answers[0])
 
     async def _call(self, commands: "Callable[[Pipeline], None]") -> list[Any] | None:
         """The answers to the commands, sent together; None where Redis is away, or was a moment ago."""

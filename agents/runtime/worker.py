@@ -35,6 +35,7 @@ from penstock.agents.runtime.owner import LOST_CONNECTION, Handler, Linger, Owne
 from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.purge import purge_last_frames
+from penstock.agents.runtime.reference import References
 from penstock.agents.runtime.sink import SinkHandler
 from penstock.agents.runtime.source import SourceTask
 from penstock.codecs.avro import ENRICHED_SCHEMA, AvroDecoder, AvroEncoder
@@ -77,12 +78,14 @@ class Worker:
 
     def __post_init__(self) -> None:
         pipeline = self.plan.pipeline
+        self._references = References(self.cluster, pipeline.name)
         self.resources = Resources(
             pipeline=pipeline.name,
             tenant=pipeline.tenant,
             environ=self.environ,
             options={"license": pipeline.license, "env": pipeline.env},
             report=self._report,
+            table=self._references.table,
         )
         store = store_url(pipeline.batching.claim_store, self.home, pipeline.name)
         self._payloads = Payloads(Claims(store), pipeline)
@@ -103,6 +106,7 @@ class Worker:
             finally:
                 stop.set()
                 await asyncio.gather(*services, return_exceptions=True)
+                await self._references.close()
                 ticker.cancel()
 
     def _report(self, event: Event) -> None:

@@ -1,11 +1,12 @@
 """Run every stage on the same records and print what it makes of them, so that two processes can be compared.
 
-python stage_outputs.py <GeoIP database>
+python stage_outputs.py <GeoIP database> <options of stages that need some, JSON>
 """
 
 import asyncio
 import sys
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 import orjson
@@ -25,13 +26,13 @@ DATA = [
 ]
 
 
-def outputs(database: str) -> dict[str, str]:
+def outputs(database: str, options: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Digest of the entries that each stage makes, by its name."""
     environ = {"AF_FAKE_RDNS": "true", "GEOIP_DATABASE": database, "PENSTOCK_HASH_KEY": "0123456789abcdef" * 2}
     resources = Resources(environ=environ, clock=lambda: 0.0, options={"license": "CC-BY-4.0"})
     found = {}
     for name in registry.STAGES.modules:
-        chain = Chain([(name, registry.configure(name, {}))], resources)
+        chain = Chain([(name, registry.configure(name, options.get(name, {})))], resources)
         headers = [("penstock-tenant", b"t"), ("from", b"ann@example.com")]
         entries = [Kept(n, n, orjson.dumps(data), {}, b"ann@example.com", headers) for n, data in enumerate(DATA)]
         result = asyncio.run(chain.run("t", 0, entries))
@@ -40,4 +41,4 @@ def outputs(database: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(orjson.dumps(outputs(sys.argv[1])).decode())
+    sys.stdout.write(orjson.dumps(outputs(sys.argv[1], orjson.loads(sys.argv[2]))).decode())

@@ -46,9 +46,14 @@ REGISTRIES: dict[str, Registry] = {
 }
 CONFIGS: dict[str, type[BaseModel]] = {"stage": StageConfig, "source": SourceConfig, "sink": SinkConfig}
 
+INDICATOR = {"type": "indicator", "id": "indicator--1", "pattern": "[ipv4-addr:value ISSUBSET '8.8.8.0/24']"}
+
 NEEDS: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
     ("source", "csv"): ({"path": "a.csv"}, "reads the files that it is told"),
     ("source", "jsonl"): ({"path": "a.jsonl"}, "reads the files that it is told"),
+    ("stage", "http_api"): ({"url": "http://127.0.0.1:9/{{no.such.field}}"}, "asks whom it is told to"),
+    ("stage", "lookup"): ({"rows": [{"key": "8.8.8.8", "value": 1}], "by": {"ip": "key"}}, "looks up where it is told"),
+    ("stage", "threat_intel"): ({"indicators": [INDICATOR]}, "looks for what it is told"),
     ("sink", "file"): ({"path": "out"}, "writes to the folder that it is told"),
 }
 """(kind, name) -> the options without which it cannot be, and why."""
@@ -308,7 +313,8 @@ async def test_a_stage_is_handed_no_tombstone(name: str, chains: dict[str, Chain
 
 def test_a_stage_gives_the_same_in_another_process(environ: dict[str, str], sources_folder: Path) -> None:
     script = sources_folder / "tests/contract/stage_outputs.py"
-    command = [sys.executable, str(script), environ["GEOIP_DATABASE"]]
+    options = {name: options_of("stage", name) for name in STAGES}
+    command = [sys.executable, str(script), environ["GEOIP_DATABASE"], orjson.dumps(options).decode()]
     found = []
     for seed in ("1", "2", "3"):
         ran = subprocess.run(

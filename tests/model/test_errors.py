@@ -30,6 +30,7 @@ CODES = {
     "FrameError": "frame",
     "HoleError": "hole",
     "MissingExtraError": "missing_extra",
+    "OversizedAnswerError": "oversized_answer",
     "PenstockError": "error",
     "PipelineFileError": "pipeline_file",
     "PolicyFileError": "policy_file",

@@ -359,3 +359,22 @@ def test_a_socket_is_an_address(tmp_path):
     cache = open_cache({"REDIS_URL": f"unix://{tmp_path}/socket?password=s3cret"}, ("a",), warn=told.append)
     assert asyncio.run(cache.get_many(["a"])) == {}
     assert f"{tmp_path}/socket" in told[0] and "s3cret" not in told[0]
+
+
+# Counting
+
+
+async def test_a_number_is_kept_for_its_time():
+    clock = Clock()
+    cache = LocalCache(clock)
+    assert [await cache.count("a", 2, 10), await cache.count("a", 3, 10), await cache.count("b", 1, 10)] == [2, 5, 1]
+    clock.now += 10
+    assert await cache.count("a", 1, 10) == 1
+
+
+async def test_workers_count_together_until_redis_is_away(worker, redis_server):
+    one, two = worker(), worker()
+    assert [await one.cache.count("day", 1, 60), await two.cache.count("day", 1, 60)] == [1, 2]
+    assert await one.cache.count("day", 1, 60) == 3
+    redis_server.kill()
+    assert [await one.cache.count("day", 1, 60), await two.cache.count("day", 1, 60)] == [3, 2], "each its own"
