@@ -79,6 +79,14 @@ def scan(
     if as_json:
         print_json(found)
         return
+    show(found)
+    print(f"{found['summary']}, in {len(rows):,} of {total:,} rows")
+    for reason in found["dpia_reasons"]:
+        print(f"impact assessment needed: {reason['reason']}")
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print what a scan found, as a table."""
     columns = ("field", "category", "severity", "matches", "confidence", "sample", "do")
     print_table(
         columns,
@@ -95,9 +103,6 @@ def scan(
             for item in found["pii_matches"]
         ],
     )
-    print(f"{found['summary']}, in {len(rows):,} of {total:,} rows")
-    for reason in found["dpia_reasons"]:
-        print(f"impact assessment needed: {reason['reason']}")
 
 
 def _rows(file: Path, sample: int) -> tuple[list[dict[str, Any]], int]:

@@ -79,6 +79,7 @@ class Config(StageConfig):
         description="The categories to look for. Where absent all but those that are personal in company only or take "
         "too much that is nobody's: age, coordinates, postal_code, street_address.",
     )
+    also: tuple[str, ...] = Field((), description="Categories to look for beside those, such as street_address.")
     min_confidence: float = Field(
         _recognizer.LEAST,
         ge=0,
@@ -374,7 +375,7 @@ def _categories(config: Config) -> list[str]:
     """The categories to look for, in order of precedence."""
     modules = _recognizer.RECOGNIZERS
     wanted = _by_default() if config.categories is None else config.categories
-    return in_order({modules.name(name) for name in wanted})
+    return in_order({modules.name(name) for name in (*wanted, *config.also)})
 
 
 def _engine(config: Config, resources: Resources | None, rules: Settled | None = None) -> Engine:
