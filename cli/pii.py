@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from penstock.cli._shared import FAILED, JsonFlag, group, print_json, print_table, say
+from penstock.cli._shared import FAILED, JsonFlag, group, options_error, print_json, print_table, say
 from penstock.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -139,6 +139,8 @@ def _rows(file: Path, sample: int) -> tuple[list[dict[str, Any]], int]:
 
 
 def _config(categories: str | None, min_confidence: float) -> "Config":
+    from pydantic import ValidationError
+
     from penstock.agents.redact._recognizer import RECOGNIZERS
     from penstock.agents.redact.redact import Config
 
@@ -146,7 +148,10 @@ def _config(categories: str | None, min_confidence: float) -> "Config":
     if categories is not None:
         asked = tuple(name.strip() for name in categories.split(",") if name.strip())
         asked = tuple(RECOGNIZERS.modules) if asked == ("all",) else asked
-    return Config(categories=asked, min_confidence=min_confidence)
+    try:
+        return Config(categories=asked, min_confidence=min_confidence)
+    except ValidationError as error:
+        raise options_error("pii", error, Config) from None
 
 
 def _detector(config: "Config", **options: bool) -> "Detect":

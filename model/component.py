@@ -6,6 +6,8 @@ A **stage** is a module ``agents/<family>/<name>.py`` with
 * ``class Config(StageConfig)``: its options,
 * ``def build(config: Config) -> Enrich`` (or another kind of function), which may take a second argument
   ``resources: Resources``,
+* optionally ``def check(config: Config) -> None``, which raises ConfigurationError for what is wrong with the options
+  on any machine and their model cannot tell, as in a file that they name,
 * optionally ``ALIASES`` (other names it goes by), ``ADDS_TEXT = True`` (it writes text that `redact` must see) and
   ``GROUP`` (the enrichment group it writes, its name if absent).
 

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
+from pydantic import ValidationError
 
 from penstock.agents import registry
 from penstock.agents.redact import _prefilter
 from penstock.agents.redact import redact as stage_module
 from penstock.agents.redact._recognizer import RECOGNIZERS
-from penstock.agents.redact.redact import Config, Found, build, finder
+from penstock.agents.redact.redact import Config, Found, build, check, finder
 from penstock.model.component import Resources
 from penstock.model.errors import ConfigurationError
 from penstock.model.layout import layout
@@ -386,17 +387,39 @@ def test_other_names_of_fields(redact: Redact, name: str) -> None:
     [
         ({"policy": {"emial": "mask"}}, "did you mean email"),
         ({"policy": {"email": "msak"}}, "did you mean mask"),
-        ({"policy": {"email": "generalise"}}, "email cannot be generalised"),
         ({"categories": ["nope"]}, "no recognizer is called nope"),
-        ({"fields": {"a": {"nope": "mask"}}}, "fields.a names nope"),
+        ({"also": ["nope"]}, "no recognizer is called nope"),
+        ({"fields": {"a": {"nope": "mask"}}}, "no recognizer is called nope"),
+        ({"fields": {"a": {"email": "msak"}}}, "did you mean mask"),
         ({"fields": {"a": "nope"}}, "no strategy is called nope"),
-        ({"regions": ["XX"]}, "region XX"),
         ({"field_names": {"nope": ["a"]}}, "no recognizer is called nope"),
     ],
 )
-def test_wrong_options(options: dict[str, Any], said: str) -> None:
+def test_names_that_nothing_has(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Config(**options)
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"policy": {"email": "generalise"}}, "email cannot be generalised"),
+        ({"fields": {"a": {"age": "mask"}}}, "fields.a names age"),
+        ({"regions": ["XX"]}, "region XX"),
+    ],
+)
+def test_options_that_do_not_fit_are_found_without_a_key_and_when_it_is_built(
+    options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        check(Config(**options))
     with pytest.raises(ConfigurationError, match=said):
         build(Config(**options), Resources(environ={"PENSTOCK_HASH_KEY": "k" * 32}))
+
+
+def test_other_categories_are_looked_for_beside_the_usual_ones() -> None:
+    found = finder(Config(also=("postal_code",)))({"plz": "10115", "mail": "ann@example.com"})
+    assert [item.category for item in found] == ["email", "postal_code"]
 
 
 def test_a_key_is_needed_only_to_hash() -> None:
