@@ -50,7 +50,7 @@ def detect(
     penstock pii detect < lines.jsonl
     penstock pii detect --categories email,phone --min-confidence 0.8 < lines.jsonl
     """
-    find = _detector(_config(categories, min_confidence), thorough=thorough, decode_base64=decode_base64)
+    find = _detector(_config(categories, min_confidence, thorough=thorough, decode_base64=decode_base64))
     if _detect(find, sys.stdin.buffer, sys.stdout.buffer):
         raise typer.Exit(FAILED)
 
@@ -138,7 +138,7 @@ def _rows(file: Path, sample: int) -> tuple[list[dict[str, Any]], int]:
         raise ConfigurationError(f"{file} cannot be read: {type(error).__name__}") from None
 
 
-def _config(categories: str | None, min_confidence: float) -> "Config":
+def _config(categories: str | None, min_confidence: float, **options: bool) -> "Config":
     from pydantic import ValidationError
 
     from penstock.agents.redact._recognizer import RECOGNIZERS
@@ -149,15 +149,15 @@ def _config(categories: str | None, min_confidence: float) -> "Config":
         asked = tuple(name.strip() for name in categories.split(",") if name.strip())
         asked = tuple(RECOGNIZERS.modules) if asked == ("all",) else asked
     try:
-        return Config(categories=asked, min_confidence=min_confidence)
+        return Config(categories=asked, min_confidence=min_confidence, **options)
     except ValidationError as error:
         raise options_error("pii", error, Config) from None
 
 
-def _detector(config: "Config", **options: bool) -> "Detect":
+def _detector(config: "Config") -> "Detect":
     from penstock.agents.redact.redact import detector
 
-    return detector(config, **options)
+    return detector(config)
 
 
 def _detect(find: "Detect", source: BinaryIO, out: BinaryIO) -> int:

@@ -170,7 +170,8 @@ def file_error(error: ValidationError, model: type[BaseModel], source: Source, p
         in_list = len(path) == 3 and path[0] in _COMPONENTS and path[2] == "use"
         return source.error(f"{dotted(path)} is missing", path, hint=_COMPONENT_FORMS if in_list else "")
     message, hint = _wrong_value(about, source, path)
-    return source.error(source.conceal(f"{dotted(path)}: {message}", path), path, hint=hint)
+    where = f"{dotted(path)}: " if path else ""  # what is wrong with options together has no place of its own
+    return source.error(source.conceal(f"{where}{message}", path), path, hint=hint)
 
 
 def _misspelt_first(errors: list[ErrorDetails], model: type[BaseModel]) -> list[ErrorDetails]:

@@ -106,6 +106,14 @@ class Config(StageConfig):
         "too much that is nobody's: age, coordinates, postal_code, street_address.",
     )
     also: tuple[Category, ...] = Field((), description="Categories to look for beside those, such as street_address.")
+    thorough: bool = Field(
+        False,
+        description="Also look behind disguises: `at` and `dot`, spaced digits, lookalike letters. It takes several "
+        "times as long.",
+    )
+    decode_base64: bool = Field(
+        False, description="Also look into what is written in base64; the whole of it is replaced."
+    )
     min_confidence: float = Field(
         _recognizer.LEAST,
         ge=0,
@@ -206,9 +214,9 @@ def finder(config: Config) -> Callable[[Data], list[Found]]:
     return find
 
 
-def detector(config: Config, *, thorough: bool = False, decode_base64: bool = False) -> Detect:
+def detector(config: Config) -> Detect:
     """What lists the matches of records with how sure they are, see `_detect`; needs no key."""
-    return _detect.detector(_engine(config, None), thorough=thorough, decode_base64=decode_base64)
+    return _detect.detector(_engine(config, None))
 
 
 class _Parts(NamedTuple):
@@ -432,7 +440,8 @@ def _engine(config: Config, resources: Resources | None, rules: Settled | None =
     least = config.min_confidence
     recognizers = [_recognizer.load(name, config.field_names.get(name), config.regions, least) for name in categories]
     _numbering.plan(config.regions)  # raises for a region that is unknown
-    return Engine(recognizers, _compile(config, rules, recognizers, resources))
+    made = _compile(config, rules, recognizers, resources)
+    return Engine(recognizers, made, thorough=config.thorough, decode_base64=config.decode_base64)
 
 
 def _by_default() -> list[str]:
