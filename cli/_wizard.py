@@ -1,5 +1,6 @@
 """What a wizard proposes for a sample, what was decided, and the pipeline file that follows; it asks nobody."""
 
+import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -131,11 +132,13 @@ def check_target(entity: str, title: str) -> None:
         raise ConfigurationError(f"mappings: {entity} has no property {title}", hint=hint)
 
 
-def entities(mappings: Sequence[Mapped], preview: Preview, personal: Iterable[str] = ()) -> list[dict[str, Any]]:
+def entities(
+    mappings: Sequence[Mapped], preview: Preview, blurred: Container[str] = ()
+) -> tuple[list[dict[str, Any]], list[str]]:
     """The option ``entities`` of `map`: an entity for each object whose fields are properties of one.
 
-    What no field identifies in every row of the sample is left out. A field that is `personal` identifies only where
-    no other does: behind `redact` it may look like another's.
+    What no field identifies in every row of the sample is left out, and named beside. A field that is `blurred`
+    identifies nothing: behind `redact` two people's may look alike, and two would become one.
     """
     fields = {field.name: field for field in preview.fields}
     groups: dict[tuple[str, FieldPath], dict[str, Mapped]] = defaultdict(dict)
@@ -147,14 +150,17 @@ def entities(mappings: Sequence[Mapped], preview: Preview, personal: Iterable[st
             if before is None or _sure(before) < _sure(one):
                 best[one.canonical_property] = one
     found: list[dict[str, Any]] = []
+    left_out: list[str] = []
     names = Counter(entity for entity, _ in groups)
     for number, ((entity, around), properties) in enumerate(groups.items(), 1):
-        key = _key(entity, properties, preview, set(personal))
-        if key is not None:
+        key = _key(entity, properties, preview, blurred)
+        if key is None:
+            left_out.append(entity)
+        else:
             alias = {"as": f"{entity}_{number}"} if names[entity] > 1 and around else {}
             named = {title: one.source_field for title, one in properties.items()}
             found.append({"type": entity, **alias, "key": key, "properties": named})
-    return found
+    return found, list(dict.fromkeys(left_out))
 
 
 def _sure(one: Mapped) -> float:
@@ -165,11 +171,16 @@ def _readable(path: FieldPath) -> bool:
     """Whether `map` can read the field: at most one list, and no dots in names."""
     names = [part for part in path if isinstance(part, str)]
     lists = path.count(ITEM)
-    plain = all(name and not {".", "*"} & set(name) for name in names)
+    plain = all(name and not {".", "*"} & set(name) and _literal(name) for name in names)
     return plain and (lists == 0 or (lists == 1 and path[0] != ITEM and path[-1] != ITEM))
 
 
-def _key(entity: str, properties: Mapping[str, Mapped], preview: Preview, personal: set[str]) -> str | None:
+def _literal(text: str) -> bool:
+    """Whether a pipeline file takes the text as it stands: ``${NAME}`` would be a variable."""
+    return "${" not in text
+
+
+def _key(entity: str, properties: Mapping[str, Mapped], preview: Preview, blurred: Container[str]) -> str | None:
     """The field that identifies an entity, if there is one that no row lacks."""
     fields = {field.name: field for field in preview.fields}
     titles = [title for title in Catalogue.load(None).entities[entity].key if title in properties]
@@ -179,7 +190,7 @@ def _key(entity: str, properties: Mapping[str, Mapped], preview: Preview, person
     there = [name for name in dict.fromkeys(names) if not fields[name].nullable and _readable(fields[name].path)]
     here = {one.source_field.rpartition(".")[0] for one in properties.values()}
     there = [name for name in there if name.rpartition(".")[0] in here or "*" not in "".join(here)]
-    return min(there, key=lambda name: name in personal, default=None)
+    return next((name for name in there if name.replace(".*", "") not in blurred), None)
 
 
 # Personal data
@@ -200,6 +211,11 @@ class Decision:
     def choosing(self, strategy: str, why: str = "") -> "Decision":
         """The same for another strategy."""
         return replace(self, choice=Kept(keep=why) if strategy == "keep" else strategy)
+
+    @property
+    def blurs(self) -> bool:
+        """Whether two different values may become one."""
+        return self.strategy in ("mask", "remove", "generalise")
 
     def told(self) -> dict[str, str]:
         """As ``/etl/configurations`` takes it."""
@@ -296,7 +312,7 @@ def _usual(decisions: Sequence[Decision]) -> Decision:
 
 
 def _rule(one: Decision, lists: Container[str]) -> str:
-    if '"' in one.field_name or "\\" in one.field_name or "[" in one.field_name:
+    if '"' in one.field_name or "\\" in one.field_name or "[" in one.field_name or not _literal(one.field_name):
         raise ConfigurationError(
             f"pii: no rule of its own can be made for {one.field_name}",
             hint=f"choose one strategy for all fields with {one.category}",
@@ -365,11 +381,14 @@ def pipeline(
     if mapped:
         stages.append({"map": {"entities": list(mapped)}})
     stages += [{"redact": dict(redact)} if redact else "redact", {"license": _license(licensed)}]
-    if look.addresses:
+    addresses, texts = ([name for name in names if _literal(name)] for names in (look.addresses, look.texts))
+    if addresses:
         off = {} if os.environ.get("GEOIP_DATABASE") else {"enabled": False}
-        stages.append({"geoip": {"fields": look.addresses, **off}})
-    if look.texts:
-        stages.append({"language": {"fields": look.texts}})
+        stages.append({"geoip": {"fields": addresses, **off}})
+    if texts:
+        stages.append({"language": {"fields": texts}})
+    if not _literal(json.dumps(connector)):
+        raise ConfigurationError("${ in the options of the source would be a variable in a pipeline file")
     return {
         "name": name,
         **({"tenant": tenant} if tenant != "default" else {}),

@@ -162,9 +162,12 @@ class _Wizard:
         licensed, checks = self._license(sample, look, tenant)
         source = self._source(sample, out)
         key = _wizard.has_key(self._environ)
-        personal = {one.field_name for one in decisions}
+        blurred = {one.field_name for one in decisions if one.blurs}
+        entities, left_out = _wizard.entities(mappings, found, blurred)
+        for entity in left_out:
+            self._tell(f"{entity} is left out of `map`: no field that identifies it is there always and stays distinct")
         document = _wizard.pipeline(
-            name, tenant, source, _wizard.entities(mappings, found, personal),
+            name, tenant, source, entities,
             _wizard.redact_options(decisions, key=key, lists=_through_lists(found)), licensed, look,
         )  # fmt: skip
         self._write(out, document, _remarks(report, licensed))
@@ -268,8 +271,9 @@ class _Wizard:
         """What is personal, and what is done with it."""
         from penstock.agents.redact._report import scan
         from penstock.cli import _wizard, pii
+        from penstock.connectors import samples
 
-        report = scan(sample.rows)
+        report = scan(sample.rows, total_rows=max(run_async(samples.count(sample)), len(sample.rows)))
         if not self._quiet:
             pii.show(report)
             for line in (

@@ -134,6 +134,22 @@ def every(sample: Sample) -> Iterator[Data]:
             yield plain(row)
 
 
+async def count(sample: Sample) -> int:
+    """How many rows a file has; what is unreadable aside. Raises as `read` and `every`."""
+    if sample.kind not in SOURCES.modules or sample.kind in _READERS:
+        return await asyncio.to_thread(lambda: sum(1 for _ in every(sample)))
+    source = build_source(sample.kind, configure_source(sample.kind, sample.options), Resources())
+    cursor, done, number = None, False, 0
+    try:
+        while not done:
+            page = await source.fetch(cursor)
+            cursor, done = page.cursor, page.done
+            number += sum(isinstance(record, SourceRecord) for record in page.records)
+    finally:
+        await source.close()
+    return number
+
+
 async def _by_source(sample: Sample, most: int) -> Sample:
     found = Sample(sample.kind, sample.options)
     source = build_source(sample.kind, configure_source(sample.kind, sample.options), Resources())

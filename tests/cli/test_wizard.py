@@ -65,6 +65,55 @@ def test_where_there_is_a_key_hash_is_proposed(call, folder, monkeypatch):
     assert stages(folder / "kunden.yml")["redact"]["policy"]["ssn"] == "hash"
 
 
+def test_what_is_blurred_identifies_nobody(call, folder, monkeypatch):
+    (folder / "m.csv").write_text("name,email\nAnn,ann@example.com\nAmy,amy@example.com\n")
+    result = call("wizard", "m.csv", "--yes")
+    assert "map" not in stages(folder / "m.yml")
+    assert "Person is left out" in result.stderr
+    monkeypatch.setenv("PENSTOCK_HASH_KEY", "0123456789abcdef0123")
+    assert call("wizard", "m.csv", "--yes", "--force", "--pii", "email=pseudonymise").exit_code == 0
+    (person,) = stages(folder / "m.yml")["map"]["entities"]
+    assert person["key"] == "email"
+
+
+def test_names_of_fields_that_look_like_something_else(call, folder, monkeypatch):
+    monkeypatch.setenv("PENSTOCK_HASH_KEY", "a-secret-of-sixteen-bytes")
+    names = [
+        "id",
+        "${PENSTOCK_HASH_KEY}.email",
+        "${PENSTOCK_HASH_KEY}",
+        'a"b',
+        "[x]",
+        "a: b",
+        "- y",
+        "*",
+        "true",
+        "'q",
+        "ü\u2028",
+    ]
+    rows = [{name: f"u{n}.{i}@example.com" if i else n for i, name in enumerate(names)} for n in range(3)]
+    (folder / "odd.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    result = call("wizard", "odd.jsonl", "--yes", "--pii", "a: b=remove", "--pii", "true=remove")
+    assert result.exit_code == 0, result.stderr
+    text = (folder / "odd.yml").read_text(encoding="utf-8")
+    assert "${" not in text and "a-secret" not in text and "example.com" not in text
+    assert sorted(stages(folder / "odd.yml")["redact"]["fields"]) == ["a: b", "true"]
+    assert call("check", "odd.yml").exit_code == 0
+    refused = call("wizard", "odd.jsonl", "--yes", "--force", "--pii", "[x]=remove")
+    assert refused.exit_code == 2 and "no rule of its own" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"\x00\x01\x02", b"a,a\n1,2\n", b'{"a": 1', b"[]", b"PAR1broken", b"Obj\x01xx"]
+)
+def test_a_file_that_is_no_sample(call, folder, content):
+    (folder / "bad").write_bytes(content)
+    result = call("wizard", "bad", "--yes")
+    assert result.exit_code in (1, 2) and result.stderr.startswith("error: ")
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert not (folder / "bad.yml").exists()
+
+
 def test_options_decide(call, folder):
     options = ("--map", "ip=", "--map", "notiz=Event.name", "--pii", "e_mail=remove", "--pii", "plz=generalise",
                "--license", "MIT", "--acknowledge-license", "--region", "de", "--tenant", "acme", "--name", "k2",
