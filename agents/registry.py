@@ -44,6 +44,13 @@ def configure(name: str, options: dict[str, Any]) -> StageConfig:
     return config
 
 
+def check(name: str, config: StageConfig) -> None:
+    """Raises ConfigurationError for what the options name and is wrong on any machine, as a file that can be read."""
+    look = getattr(STAGES.load(name), "check", None)
+    if look is not None:
+        look(config)
+
+
 def build(
     name: str, config: StageConfig, resources: Resources
 ) -> tuple[Any, Enrich | EnrichRecord | EnrichBatch | Apply | ApplyBatch]:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from penstock.agents.runtime.compile import compile_plan
-from penstock.api.problems import ProblemError
+from penstock.api.bodies import Body
+from penstock.api.problems import RESPONSES, ProblemError
 from penstock.api.tokens import ALL_TENANTS, Caller
 from penstock.connectors.ledger_client import LedgerClient
 from penstock.connectors.registry import SINKS, SOURCES
@@ -53,14 +54,14 @@ class Decision(Strict):
     strategy: str
 
 
-class Configuration(Strict):
+class Configuration(Body):
     """What is saved."""
 
     tenant_id: Tenant
     name: str = Field(min_length=1, max_length=256)
     connector: dict[str, Any] = Field(description="The source, as in a pipeline file: its name and options.")
-    mappings: list[Mapped] = []
-    pii_decisions: list[Decision] = []
+    mappings: list[Mapped] = Field([])
+    pii_decisions: list[Decision] = Field([])
     license_acknowledged: bool = False
     pipeline: dict[str, Any] | str = Field(description="The pipeline: the keys of a pipeline file, or its text.")
 
@@ -100,7 +101,7 @@ def router(store: Configurations, ledger: LedgerClient, check: Any) -> APIRouter
     check
         The dependency that gives the `Caller`.
     """
-    routes = APIRouter(prefix="/etl/configurations", tags=["configurations"])
+    routes = APIRouter(prefix="/etl/configurations", tags=["configurations"], responses=RESPONSES)
     Calling = Annotated[Caller, Depends(check)]  # noqa: N806 # a type
 
     @routes.post("", status_code=201, summary="Save a configuration, and its lineage")
@@ -195,7 +196,7 @@ def _check_pipeline(pipeline: dict[str, Any] | str) -> None:
         plan, source = reads(text_of(pipeline), _Anything(), file="pipeline")
         compile_plan(plan, source, sources=SOURCES, sinks=SINKS)
     except PipelineFileError as error:
-        if _is_variable(pipeline, error.key):
+        if error.key and _is_variable(pipeline, error.key):
             return
         more = {"key": error.key, "line": error.line if isinstance(pipeline, str) else None}
         raise ProblemError(422, error.code, str(error), more=more) from None

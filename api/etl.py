@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from penstock.agents.license._check import CheckRequest, license_check
 from penstock.agents.redact import _report
 from penstock.agents.tag.inference.preview import preview
+from penstock.api.bodies import Body
+from penstock.api.problems import RESPONSES
 from penstock.api.tokens import Caller
 from penstock.model.component import Resources
 
 MOST_ROWS = 10_000
 
 
-class Sample(BaseModel):
+class Sample(Body):
     """Rows to look at."""
-
-    model_config = ConfigDict(extra="forbid")
 
     sample_rows: list[dict[str, Any]] = Field(max_length=MOST_ROWS)
     tenant_id: str = Field(min_length=1, max_length=128)
@@ -34,6 +34,10 @@ class Constraints(BaseModel):
     max: Any = None
     pattern: str | None = None
     enum: list[Any] | None = None
+
+
+class LicenseQuestion(CheckRequest, Body):
+    """What shall be done with the data of a source."""
 
 
 class FieldFound(BaseModel):
@@ -136,7 +140,7 @@ def router(environ: Mapping[str, str], check: Any) -> APIRouter:
     check
         The dependency that gives the `Caller`.
     """
-    routes = APIRouter(prefix="/etl", tags=["governance"])
+    routes = APIRouter(prefix="/etl", tags=["governance"], responses=RESPONSES)
     Calling = Annotated[Caller, Depends(check)]  # noqa: N806 # a type
 
     @routes.post("/preview-schema", summary="What sample rows are made of, and what they stand for")
@@ -150,7 +154,7 @@ def router(environ: Mapping[str, str], check: Any) -> APIRouter:
         return PiiReport.model_validate(_report.scan(sample.sample_rows))
 
     @routes.post("/license-check", summary="Whether the data of a source may be used so")
-    async def check_license(request: CheckRequest, caller: Calling) -> LicenseAnswer:
+    async def check_license(request: LicenseQuestion, caller: Calling) -> LicenseAnswer:
         resources = Resources("api", caller.of(request.tenant_id), environ)
         return LicenseAnswer.model_validate(await license_check(request, resources))
 

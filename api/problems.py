@@ -6,7 +6,7 @@
 """
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +17,31 @@ from starlette.exceptions import HTTPException
 from penstock.model.errors import ConfigurationError, PenstockError, RejectedError, UnreachableError
 
 MEDIA_TYPE = "application/problem+json"
+
+
+_SCHEMA: Final = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable."},
+        "detail": {"type": "string", "description": "For people."},
+        "faults": {
+            "type": "array",
+            "description": "Of a request that is not of the shape: where, and what.",
+            "items": {"type": "object", "properties": {"at": {"type": "string"}, "fault": {"type": "string"}}},
+        },
+        "key": {"type": "string", "description": "Of a pipeline that is refused: its dotted key."},
+        "line": {"type": ["integer", "null"], "description": "And the line, where it came as text."},
+    },
+}
+RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+    for status in (400, 401, 403, 404, 413, 422, 429, 502, 503)
+}
+"""What any route below ``/etl`` may answer beside what it is for, as OpenAPI has it."""
 
 
 class ProblemError(Exception):

@@ -92,7 +92,11 @@ async def look_at(path: Path) -> Look:
     if kind not in SOURCES.modules:
         what = "one JSON array or object" if kind == "json" else kind
         raise ConfigurationError(f"{path} is {what}, which no source reads", hint="make it one object a line (jq -c)")
-    sample = await rows(path)
+    return describe(await rows(path))
+
+
+def describe(sample: Sample) -> Look:
+    """What is seen in rows that were read."""
     look = Look(sample.kind, sample.options, len(sample.rows), sample.unreadable)
     _describe(look, sample.rows)
     return look

@@ -76,7 +76,7 @@ def _from_error(error: ConfigurationError, file: Path) -> _Line:
 
 
 def _build(plan: "Plan", source: "Source", level: str) -> list[_Line]:
-    """The stages that cannot be built in this environment."""
+    """The stages whose options are wrong in what they name, and those that cannot be built in this environment."""
     from penstock.agents import registry
     from penstock.model.component import Resources
 
@@ -86,10 +86,16 @@ def _build(plan: "Plan", source: "Source", level: str) -> list[_Line]:
     failed = []
     for index, stage in enumerate(pipeline.stages):
         config = registry.configure(stage.use, stage.options)
+        key = f"stages.{index}"
+        line = line_of(source, key)
+        try:
+            registry.check(stage.use, config)
+        except ConfigurationError as error:
+            failed.append(_Line("error", error.code, str(error), key, line))
+            continue
         try:
             if config.enabled:
                 registry.build(stage.use, config, resources)
         except ConfigurationError as error:
-            key = f"stages.{index}"
-            failed.append(_Line(level, NOT_HERE, str(error), key, line_of(source, key)))
+            failed.append(_Line(level, NOT_HERE, str(error), key, line))
     return failed

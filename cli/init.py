@@ -38,7 +38,7 @@ def command(
     penstock init people --sample people.csv
     penstock init orders -o pipelines/orders.yml
     """
-    name = _name(name, sample)
+    name = pipeline_name(name, sample)
     out = out or Path(f"{name}.yml")
     if out.exists() and not force:
         raise ConfigurationError(f"{out} is there already", hint="choose another name with -o, or --force")
@@ -57,7 +57,8 @@ def command(
     print(f"{out} written; next: penstock check {out}, then penstock run {out}")
 
 
-def _name(given: str | None, sample: Path | None) -> str:
+def pipeline_name(given: str | None, sample: Path | None) -> str:
+    """The name that was given, else one made of the sample's. Raises ConfigurationError where it is no name."""
     if given is None:
         stem = sample.stem if sample else "pipeline"
         given = re.sub(r"[^a-z0-9_-]+", "-", stem.lower()).strip("-_")[:60] or "pipeline"

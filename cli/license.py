@@ -80,7 +80,7 @@ def check(
     if as_json:
         print_json(found)
     else:
-        _print(found, request.operation)
+        show(found, request.operation)
     raise typer.Exit(0 if found["compliant"] else FAILED)
 
 
@@ -102,7 +102,8 @@ def _policy(path: Path | None) -> "tuple[Pipeline | None, Config]":
     return pipeline, config
 
 
-def _print(found: dict[str, Any], operation: str) -> None:
+def show(found: dict[str, Any], operation: str) -> None:
+    """Print an answer of `license_check`."""
     license = found["license"]
     rows = [("license", license["id"] or "none"), (operation, found["decision"])]
     rows += [("duties", ", ".join(license["duties"]))] if license["duties"] else []

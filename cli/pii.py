@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from penstock.cli._shared import FAILED, JsonFlag, group, print_json, print_table, say
-from penstock.model.errors import ConfigurationError
+from penstock.cli._shared import FAILED, JsonFlag, group, options_error, print_json, print_table, run_async, say
 
 if TYPE_CHECKING:
     from penstock.agents.redact._detect import Detect
     from penstock.agents.redact.redact import Config
+    from penstock.connectors.samples import Sample
 
 app = group(help="See what is personal in text and tables; nothing is changed.")
 
@@ -50,14 +50,16 @@ def detect(
     penstock pii detect < lines.jsonl
     penstock pii detect --categories email,phone --min-confidence 0.8 < lines.jsonl
     """
-    find = _detector(_config(categories, min_confidence), thorough=thorough, decode_base64=decode_base64)
+    find = _detector(_config(categories, min_confidence, thorough=thorough, decode_base64=decode_base64))
     if _detect(find, sys.stdin.buffer, sys.stdout.buffer):
         raise typer.Exit(FAILED)
 
 
 @app.command()
 def scan(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header, or JSON lines.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, JSON, JSON Lines, Parquet, Arrow or Avro.", show_default=False)
+    ],
     categories: Categories = None,
     min_confidence: MinConfidence = 0.5,
     sample: Annotated[int, typer.Option(min=1, help="Rows to look at, from the first on.")] = 10_000,
@@ -70,15 +72,37 @@ def scan(
 
     \b
     penstock pii scan customers.csv
-    penstock pii scan events.jsonl --json
+    penstock pii scan events.parquet --json
     """
     from penstock.agents.redact._report import scan as report
 
-    rows, total = _rows(file, sample)
+    looked, total = run_async(_sampled(file, sample))
+    rows = looked.rows
+    if looked.unreadable:
+        say(f"{looked.unreadable} were unreadable")
     found = report(rows, config=_config(categories or "all", min_confidence), total_rows=total)
     if as_json:
         print_json(found)
         return
+    show(found)
+    print(f"{found['summary']}, in {len(rows):,} of {total:,} rows")
+    for reason in found["dpia_reasons"]:
+        print(f"impact assessment needed: {reason['reason']}")
+
+
+async def _sampled(file: Path, most: int) -> "tuple[Sample, int]":
+    """The first rows of a file, and how many it has."""
+    from penstock.cli import _sample
+    from penstock.connectors import samples
+
+    sample = await _sample.rows(file, most)
+    if len(sample.rows) + sample.unreadable < most:
+        return sample, len(sample.rows)
+    return sample, max(await samples.count(sample), len(sample.rows))
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print what a scan found, as a table."""
     columns = ("field", "category", "severity", "matches", "confidence", "sample", "do")
     print_table(
         columns,
@@ -95,45 +119,11 @@ def scan(
             for item in found["pii_matches"]
         ],
     )
-    print(f"{found['summary']}, in {len(rows):,} of {total:,} rows")
-    for reason in found["dpia_reasons"]:
-        print(f"impact assessment needed: {reason['reason']}")
 
 
-def _rows(file: Path, sample: int) -> tuple[list[dict[str, Any]], int]:
-    """The first rows of a file, and how many it has.
+def _config(categories: str | None, min_confidence: float, **options: bool) -> "Config":
+    from pydantic import ValidationError
 
-    Raises
-    ------
-    ConfigurationError
-        It cannot be read, or a line is no JSON object.
-    """
-    import csv
-    from itertools import islice
-
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            if file.suffix.lower() in (".csv", ".tsv"):
-                table = csv.DictReader(stream, delimiter="\t" if file.suffix.lower() == ".tsv" else ",")
-                rows = [dict(row) for row in islice(table, sample)]
-                return rows, len(rows) + sum(1 for _ in table)
-            rows = []
-            total = 0
-            for number, line in enumerate(stream, 1):
-                if not line.strip():
-                    continue
-                total += 1
-                if total <= sample:
-                    row = _record(line.encode())
-                    if row is None:
-                        raise ConfigurationError(f"{file}, line {number}: no JSON object")
-                    rows.append(row)
-            return rows, total
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"{file} cannot be read: {type(error).__name__}") from None
-
-
-def _config(categories: str | None, min_confidence: float) -> "Config":
     from penstock.agents.redact._recognizer import RECOGNIZERS
     from penstock.agents.redact.redact import Config
 
@@ -141,13 +131,16 @@ def _config(categories: str | None, min_confidence: float) -> "Config":
     if categories is not None:
         asked = tuple(name.strip() for name in categories.split(",") if name.strip())
         asked = tuple(RECOGNIZERS.modules) if asked == ("all",) else asked
-    return Config(categories=asked, min_confidence=min_confidence)
+    try:
+        return Config(categories=asked, min_confidence=min_confidence, **options)
+    except ValidationError as error:
+        raise options_error("pii", error, Config) from None
 
 
-def _detector(config: "Config", **options: bool) -> "Detect":
+def _detector(config: "Config") -> "Detect":
     from penstock.agents.redact.redact import detector
 
-    return detector(config, **options)
+    return detector(config)
 
 
 def _detect(find: "Detect", source: BinaryIO, out: BinaryIO) -> int:

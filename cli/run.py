@@ -37,18 +37,19 @@ def command(
     penstock run pipeline.yml --until-idle --json > result.json
     """
     plan = load_plan(file)
-    result = run_async(_run(plan, until_idle, source))
+    result = run_async(run_here(plan, until_idle, source))
     if as_json:
         from msgspec.json import encode, format
 
         print(format(encode(result), indent=2).decode())
     else:
-        _print(result)
+        show(result)
     stopped = until_idle and result.final_state["state"] == "stopped"
     raise typer.Exit(INTERRUPTED if stopped else result.exit_status)
 
 
-async def _run(plan: "Plan", until_idle: bool, sources: list[str] | None) -> "RunResult":
+async def run_here(plan: "Plan", until_idle: bool, sources: list[str] | None = None) -> "RunResult":
+    """Run a plan in this process, with a table on standard error where that is a terminal."""
     from penstock.agents.runtime import logs
     from penstock.agents.runtime.cluster import Cluster
     from penstock.agents.runtime.run import run_pipeline
@@ -82,7 +83,8 @@ def _view() -> "Iterator[OnSnapshot | None]":
         yield lambda snapshot: shown.update(live(snapshot))
 
 
-def _print(result: "RunResult") -> None:
+def show(result: "RunResult") -> None:
+    """Print how a run ended."""
     state = result.final_state
     rows: list[tuple[str, object]] = [
         ("state", state["state"]),

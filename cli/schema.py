@@ -66,7 +66,7 @@ def preview(
     elif as_json:
         print_json(found.answer())
     else:
-        _print(found)
+        show(found)
 
 
 def _name(file: Path) -> str:
@@ -74,7 +74,8 @@ def _name(file: Path) -> str:
     return re.sub(r"\W+", "_", file.stem.lower()).strip("_") or "records"
 
 
-def _print(found: "Preview") -> None:
+def show(found: "Preview") -> None:
+    """Print what a sample is made of, as a table."""
     mapped = {each.source_field: each for each in found.mappings}
     rows = []
     for field, samples in zip(found.fields, found.samples, strict=True):

@@ -107,6 +107,7 @@ class LedgerClient:
         code: str,
         content_hash: str = "",
         timestamp: int | None = None,
+        count: int = 1,
     ) -> ledger.SignedHead:
         """Write an event down, behind those that others write meanwhile; the signed head of its batch of one.
 
@@ -122,6 +123,8 @@ class LedgerClient:
             SHA-256 of what it is about, in hexadecimal digits.
         timestamp
             Milliseconds since the epoch; None is now.
+        count
+            How many things it is about: it takes as many offsets of the chain.
 
         Raises
         ------
@@ -131,13 +134,13 @@ class LedgerClient:
         at = int(time.time() * 1000) if timestamp is None else timestamp
         for _ in range(_TRIES):
             head = await self.head(chain) or first_head(chain, 0, 0)
-            seq = head.next_seq
+            first, after = head.next_offset, head.next_offset + count
             entry = ledger.Entry(
-                seq=seq, epoch=0, offset=seq, last=seq, record_id=id, verdict=verdict, stage=stage, code=code,
-                content_hash=content_hash, license="", pii=(), timestamp=at,
+                seq=head.next_seq, epoch=0, offset=first, last=after - 1, record_id=id, verdict=verdict, stage=stage,
+                code=code, content_hash=content_hash, license="", pii=(), timestamp=at,
             )  # fmt: skip
             with contextlib.suppress(FencedError):
-                return await self.append(chain, head, [entry], seq + 1)
+                return await self.append(chain, head, [entry], after)
         raise FencedError(f"the chain {chain} was continued by others {_TRIES} times")
 
     async def close(self) -> None:

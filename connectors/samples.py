@@ -106,6 +106,50 @@ async def read(sample: Sample, most: int = MOST_ROWS) -> Sample:
     return await asyncio.to_thread(_by_library, sample, path, most)
 
 
+def every(sample: Sample) -> Iterator[Data]:
+    """All rows of a file that no source reads, one after the other.
+
+    Raises
+    ------
+    ConfigurationError
+        It is damaged, holds something that is no row, or is a JSON file that is too large to be read so.
+    """
+    path = Path(_unescaped(sample.options["path"]))
+    if sample.kind == "json" and path.stat().st_size > _JSON_BYTES:
+        hint = "make it one object a line (jq -c '.[]')"
+        raise ConfigurationError(f"{path} has more than {_JSON_BYTES >> 20} MB of JSON in one piece", hint=hint)
+    with path.open("rb") as file:
+        rows = _READERS[sample.kind](file)
+        number = 0
+        while True:
+            number += 1
+            try:
+                row = next(rows, None)
+            except Exception:  # as in `_by_library`
+                raise _damaged(path, sample.kind) from None
+            if row is None:
+                return
+            if not isinstance(row, dict):
+                raise ConfigurationError(f"{path}: item {number} is no object")
+            yield plain(row)
+
+
+async def count(sample: Sample) -> int:
+    """How many rows a file has; what is unreadable aside. Raises as `read` and `every`."""
+    if sample.kind not in SOURCES.modules or sample.kind in _READERS:
+        return await asyncio.to_thread(lambda: sum(1 for _ in every(sample)))
+    source = build_source(sample.kind, configure_source(sample.kind, sample.options), Resources())
+    cursor, done, number = None, False, 0
+    try:
+        while not done:
+            page = await source.fetch(cursor)
+            cursor, done = page.cursor, page.done
+            number += sum(isinstance(record, SourceRecord) for record in page.records)
+    finally:
+        await source.close()
+    return number
+
+
 async def _by_source(sample: Sample, most: int) -> Sample:
     found = Sample(sample.kind, sample.options)
     source = build_source(sample.kind, configure_source(sample.kind, sample.options), Resources())

@@ -6,6 +6,8 @@ A **stage** is a module ``agents/<family>/<name>.py`` with
 * ``class Config(StageConfig)``: its options,
 * ``def build(config: Config) -> Enrich`` (or another kind of function), which may take a second argument
   ``resources: Resources``,
+* optionally ``def check(config: Config) -> None``, which raises ConfigurationError for what is wrong with the options
+  on any machine and their model cannot tell, as in a file that they name,
 * optionally ``ALIASES`` (other names it goes by), ``ADDS_TEXT = True`` (it writes text that `redact` must see) and
   ``GROUP`` (the enrichment group it writes, its name if absent).
 
@@ -22,15 +24,15 @@ EnrichBatch`` where the options decide: a coroutine function is the latter):
                 many records at once are cheaper
 ==============  =======================================================================================
 
-A **source** is ``connectors/sources/<name>.py`` with ``Config(SourceConfig)`` and ``build(config, resources) ->
-Source``; a **sink** is ``connectors/sinks/<name>.py`` with ``Config(SinkConfig)`` and ``build(config, resources) ->
-Sink``. The file name is the registry.
+A **source** is ``connectors/sources/<name>.py`` with ``Config(SourceConfig)``, ``build(config, resources) -> Source``
+and ``MANIFEST``, what it says of itself to who chooses it (a `Manifest`); a **sink** is ``connectors/sinks/<name>.py``
+with ``Config(SinkConfig)`` and ``build(config, resources) -> Sink``. The file name is the registry.
 """
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -73,6 +75,17 @@ class SourceConfig(ComponentConfig):
 
 class SinkConfig(ComponentConfig):
     """Options every sink has."""
+
+
+class Manifest(BaseModel):
+    """What a source says of itself; the schema of its options is its ``Config``'s."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field(min_length=1, max_length=80, description="For people.")
+    version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$", description="Of what it promises, as SemVer has it.")
+    license: str | None = Field(description="SPDX id of the data it gives; None where that is not the source's to say.")
+    pii: Literal["none", "possible", "expected"] = Field(description="Whether personal data is to be reckoned with.")
 
 
 class Event(NamedTuple):

@@ -70,6 +70,9 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
             "Bearer token, of clients and of the reference services alike. A service without one lets everybody in.",
             secret=True,
         ),
+        "PENSTOCK_API_URL": Variable(
+            "The REST API that `penstock wizard --save` saves configurations in.", "`http://localhost:8000`"
+        ),
         "PENSTOCK_API_TOKENS_FILE": Variable(
             "Who may call `penstock api`: a YAML file of SHA-256 of a token -> `{tenant: …}`, `*` for all tenants.",
             "`PENSTOCK_API_TOKEN` alone, for all tenants",

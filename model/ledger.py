@@ -46,9 +46,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from penstock.model.errors import ConfigurationError
 
-VERDICTS = ("kept", "dropped", "denied", "quarantined", "dead", "lost", "erased")
+VERDICTS = ("kept", "dropped", "denied", "quarantined", "dead", "lost", "erased", "revealed")
+_OF_SEVERAL = ("lost", "revealed")
 ERASURES = "~erasures"
 """The chain of what was erased because somebody asked for it; no pipeline can be called that."""
+REVEALS = "~reveals"
+"""The chain of what somebody made readable again; each value takes an offset."""
 
 # What a database's big integer holds.
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -68,11 +71,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     epoch : int
         Counts how often the raw topic was made anew.
     offset, last : int
-        The raw offset; `last` differs only for a lost range.
+        The raw offset; `last` differs only for a lost range, and for several values that were revealed at once.
     record_id : str
         The record's first id.
     verdict : str
-        One of `VERDICTS`; ``erased`` stands for no record, but for a receipt.
+        One of `VERDICTS`; ``erased`` stands for no record, but for a receipt, ``revealed`` for sealed values.
     stage, code : str
         Who decided so, and why; empty for a record that was kept.
     content_hash : str
@@ -326,9 +329,9 @@ def sequence_fault(entries: Sequence[Entry]) -> str | None:
         if (
             entry.offset < offset
             or entry.last < entry.offset
-            or (entry.last > entry.offset and entry.verdict != "lost")
+            or (entry.last > entry.offset and entry.verdict not in _OF_SEVERAL)
         ):
-            return f"entry {entry.seq}: offsets must go up, and only a lost range has more than one"
+            return f"entry {entry.seq}: offsets must go up, and only what was lost or revealed has more than one"
         if entry.verdict not in VERDICTS:
             return f"entry {entry.seq}: verdict is none of {', '.join(VERDICTS)}"
         if list(entry.pii) != sorted(set(entry.pii)) or any("," in name or not name for name in entry.pii):

@@ -22,6 +22,7 @@ NAME: Final = r"^[a-z0-9][a-z0-9_-]*$"
 
 _SECRET: Final = re.compile(r"pass|secret|token|credential|key|dsn|url|uri", re.IGNORECASE)
 _LONGEST_SHOWN: Final = 60
+_MOST_KEYS: Final = 100_000  # and items of lists; anchors and aliases make thousands of millions of them in a few lines
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
@@ -60,6 +61,8 @@ class Source:
             raise self._error(f"not YAML: {type(error).__name__}", file=file) from None
 
     def _walk(self, node: yaml.Node | None, path: KeyPath) -> None:
+        if len(self.lines) > _MOST_KEYS:
+            raise self._error(f"more than {_MOST_KEYS} keys and items", file=self.file, line=1)
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 merged = key.tag == "tag:yaml.org,2002:merge"
@@ -170,7 +173,8 @@ def file_error(error: ValidationError, model: type[BaseModel], source: Source, p
         in_list = len(path) == 3 and path[0] in _COMPONENTS and path[2] == "use"
         return source.error(f"{dotted(path)} is missing", path, hint=_COMPONENT_FORMS if in_list else "")
     message, hint = _wrong_value(about, source, path)
-    return source.error(source.conceal(f"{dotted(path)}: {message}", path), path, hint=hint)
+    where = f"{dotted(path)}: " if path else ""  # what is wrong with options together has no place of its own
+    return source.error(source.conceal(f"{where}{message}", path), path, hint=hint)
 
 
 def _misspelt_first(errors: list[ErrorDetails], model: type[BaseModel]) -> list[ErrorDetails]:

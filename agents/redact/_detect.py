@@ -49,9 +49,8 @@ Detect: TypeAlias = Callable[[Sequence[Data]], list[list[Entity]]]
 """Records in, for each of them what is in it, by field and place."""
 
 
-def detector(engine: Engine, *, thorough: bool = False, decode_base64: bool = False) -> Detect:
+def detector(engine: Engine) -> Detect:
     """Detects with the recognizers of `engine`; see the head of this module."""
-    views = _views.views(thorough=thorough, decode_base64=decode_base64)
 
     def detect(records: Sequence[Data]) -> list[list[Entity]]:
         leaves = [engine.leaves(record) for record in records]
@@ -61,7 +60,7 @@ def detector(engine: Engine, *, thorough: bool = False, decode_base64: bool = Fa
             texts += one.texts
             firsts.append(len(texts))
         sure = _in_texts(engine, texts)
-        for make in views:
+        for make in engine.views:
             _look_behind(engine, texts, make, sure)
         found = []
         for number, one in enumerate(leaves):

@@ -35,6 +35,8 @@ AnyLeaves: TypeAlias = Leaves | FlatLeaves
 
 _NEVER: Final = object()
 _ONCE: Final = object()
+_TYPES: Final = "schema"
+"""The note whose values are types of fields, by the names of these: they vouch for nothing there."""
 _BETWEEN: Final = "\0"  # no pattern takes a control character, or tells one from another
 _OTHER_CONTROL: Final = "\1"
 # what is remembered, at most: names or shapes, fields of a shape, characters of a name
@@ -52,6 +54,8 @@ class Engine:
         In the order of precedence.
     policy
         What to do with what they find.
+    thorough, decode_base64
+        Which other spellings of texts are looked at as well, see `_views`.
 
     Raises
     ------
@@ -59,7 +63,14 @@ class Engine:
         A recognizer has not one candidate for each exact pattern.
     """
 
-    def __init__(self, recognizers: Sequence[Recognizer], policy: Policy) -> None:
+    def __init__(
+        self,
+        recognizers: Sequence[Recognizer],
+        policy: Policy,
+        *,
+        thorough: bool = False,
+        decode_base64: bool = False,
+    ) -> None:
         self.recognizers = recognizers
         self.policy = policy
         # (number of the recognizer, number of the pattern in it) of each exact pattern, as candidates are numbered
@@ -71,7 +82,8 @@ class Engine:
         self._scan = _prefilter.prefilter(candidates)
         self.odd = len(self.patterns)  # the number of the candidate for texts that have another spelling
         self.json = self.odd + 1  # and for those that may be JSON
-        self._views = _views.views(thorough=False, decode_base64=False)
+        self.views = _views.views(thorough=thorough, decode_base64=decode_base64)
+        self._all_odd = thorough or decode_base64
         # names of fields are few and come again: they are remembered, personal ones aside
         self._names: dict[str, tuple[int, ...]] = {}
         self._name_ends = frozenset().union(*(item.name_ends for item in recognizers))
@@ -99,7 +111,10 @@ class Engine:
         """The leaves of what a stage noted, ``note[name]``; rules of fields hold below it, not for the note itself."""
         value = note[name]
         if isinstance(value, dict | list):
-            return walk(value, self.policy, self._shapes, self._learn, name)
+            leaves = walk(value, self.policy, self._shapes, self._learn, name)
+            if name == _TYPES:
+                leaves.named = {}
+            return leaves
         return walk(note, Policy(self.policy.base), self._shapes, self._learn)
 
     def find(self, values: Sequence[AnyLeaves]) -> list[list[Find]]:
@@ -195,6 +210,10 @@ class Engine:
                 hits[number] = [pattern]
             else:
                 patterns.append(pattern)
+        if self._all_odd:  # no candidate tells which texts those spellings are of
+            for number, text in enumerate(texts):
+                if text:
+                    hits.setdefault(number, []).append(self.odd)
         return hits
 
     def _vouched(self, leaves: AnyLeaves, first: int, hits: dict[int, list[int]]) -> list[Find]:
@@ -266,7 +285,7 @@ class Engine:
 
     def _look_behind(self, text: str, spans: list[Span]) -> None:
         """Add what stands in other spellings of a text, where no longer match is found in it as it is."""
-        for make in self._views:
+        for make in self.views:
             view = make(text)
             if view is None:
                 continue

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from penstock.agents.redact._policy import Rule
 from penstock.agents.redact._strategy import Strategy
-from penstock.agents.redact._walk import Learn, Renamed, Shapes, number_text
+from penstock.agents.redact._walk import Learn, Renamed, Shapes, number_text, told_number
 from penstock.model.record import Data
 
 MOST_FIELDS: Final = 256
@@ -23,7 +23,19 @@ class Plan:
     numbers, then the items of lists, of which there may be more or fewer from record to record.
     """
 
-    __slots__ = ("base", "first_number", "fixed", "lists", "named", "nested", "numbers", "places", "singles", "texts")
+    __slots__ = (
+        "base",
+        "first_number",
+        "fixed",
+        "lists",
+        "named",
+        "nested",
+        "numbers",
+        "places",
+        "singles",
+        "texts",
+        "told_numbers",
+    )
 
     def __init__(self, data: Data, base: Rule, shapes: Shapes, learn: Learn) -> None:
         self.base = base
@@ -31,6 +43,7 @@ class Plan:
         self.texts: list[tuple[int, Any]] = []
         self.singles: list[tuple[int, str]] = []
         self.numbers: list[tuple[int, str]] = []
+        self.told_numbers: list[tuple[int, str]] = []
         self.lists: list[tuple[int, str, tuple[int, ...], str]] = []
         self.places: list[tuple[int, str, str]] = []
         self.named: dict[int, tuple[int, ...]] = {}
@@ -58,8 +71,10 @@ class Plan:
             else:
                 singles += texts
         self.singles = [(at, name) for at, name, _ in singles]
-        self.numbers = [(at, name) for at, name, _ in numbers]
+        self.numbers = [(at, name) for at, name, _ in numbers if (at, name) not in called]
+        self.told_numbers = [(at, name) for at, name, _ in numbers if (at, name) in called]
         self.first_number = len(self.places) + len(singles)
+        numbers.sort(key=lambda place: place[:2] in called)  # as the two lists above
         self.places += singles + numbers
         self.fixed = len(self.places)
         for number, (at, name, _) in enumerate(self.places):
@@ -117,11 +132,13 @@ class FlatLeaves:
             texts.append(objects[at][name])
         for at, name in plan.numbers:
             texts.append(number_text(objects[at][name]))
+        for at, name in plan.told_numbers:
+            texts.append(told_number(objects[at][name]))
         for at, name, called, _ in plan.lists:
             if called:
                 more = range(len(texts), len(texts) + len(objects[at][name]))
                 self.named = {**self.named, **dict.fromkeys(more, called)}
-            texts += map(_text, objects[at][name])
+            texts += map(_told if called else _text, objects[at][name])
 
     @property
     def base(self) -> Rule:
@@ -193,3 +210,9 @@ def _text(value: Any) -> str:
     if kind is str:
         return value  # type: ignore[no-any-return]
     return number_text(value) if kind is int or kind is float else ""
+
+
+def _told(value: Any) -> str:
+    """As `_text`, in a list whose name vouches for a category."""
+    kind = type(value)
+    return value if kind is str else told_number(value) if kind is int or kind is float else ""

@@ -45,8 +45,16 @@ class Unreadable(NamedTuple):
     at: int | None = None
 
 
-def reveal(values: list[Any], vault: Finds, first: int = 1) -> tuple[list[Any], list[Unreadable]]:
-    """JSON values with what can be read in place of words, and what cannot be read; it stays as it is.
+class Revealed(NamedTuple):
+    """Values with what can be read in place of words, how many words that are, and those that cannot be read."""
+
+    values: list[Any]
+    words: int
+    unreadable: list[Unreadable]
+
+
+def reveal(values: list[Any], vault: Finds, first: int = 1) -> Revealed:
+    """JSON values with what can be read in place of words; what cannot be read stays as it is.
 
     The vault is asked once. Values are numbered from `first`.
 
@@ -58,8 +66,12 @@ def reveal(values: list[Any], vault: Finds, first: int = 1) -> tuple[list[Any], 
     ids = {match[3] for value in values for text in _texts(value) for match in _WORD.finditer(text) if match[3]}
     keys = {id: _Key(held) for id, held in (vault.find(ids) if ids else {}).items()}
     unreadable: list[Unreadable] = []
-    revealed = [_Revealing(number, keys, unreadable).value(value) for number, value in enumerate(values, first)]
-    return revealed, unreadable
+    made, count = [], 0
+    for number, value in enumerate(values, first):
+        revealing = _Revealing(number, keys, unreadable)
+        made.append(revealing.value(value))
+        count += revealing.count
+    return Revealed(made, count, unreadable)
 
 
 class _Key:
@@ -75,6 +87,7 @@ class _Revealing:
         self._number = number
         self._keys = keys
         self._unreadable = unreadable
+        self.count = 0
 
     def value(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -91,9 +104,11 @@ class _Revealing:
         if known is None or known.key is None:
             return self._left(match, id, "unknown")
         try:
-            return _REVEAL[kind](body(sealed), known.key)
+            text = _REVEAL[kind](body(sealed), known.key)
         except (InvalidTag, ValueError):
             return self._left(match, id, "damaged")
+        self.count += 1
+        return text
 
     def _left(self, match: re.Match[str], key: str, reason: str, at: int | None = None) -> str:
         self._unreadable.append(Unreadable(self._number, key, reason, at))

@@ -25,7 +25,7 @@ Renamed: TypeAlias = dict[int, str]
 """Number of a value -> the name that its field will have."""
 
 MIN_NUMBER: Final = 10**6
-"""Smaller numbers are of no category: the shortest, a local phone number, has seven digits."""
+"""Smaller numbers are of no category by themselves: the shortest, a local phone number, has seven digits."""
 MAX_EXACT_FLOAT: Final = 1e16
 """From here on a whole float is written with an exponent."""
 
@@ -150,8 +150,11 @@ def walk(tree: Holder, policy: Policy, shapes: Shapes, learn: Learn, prefix: str
             if number in named:
                 named.update(dict.fromkeys(range(first, first + len(value)), named[number]))
             values += value
+        elif kind is int or kind is float:
+            values[number] = told_number(value) if number in named else number_text(value)
+            continue
         else:
-            values[number] = number_text(value) if kind is int or kind is float else ""
+            values[number] = ""
             continue
         values[number] = ""
         if ruled:
@@ -161,12 +164,17 @@ def walk(tree: Holder, policy: Policy, shapes: Shapes, learn: Learn, prefix: str
 
 
 def number_text(value: float) -> str:
-    """A number as its JSON text; empty where it cannot be of any category, as for fractions."""
+    """A number as its JSON text; empty where it cannot be of any category by itself, as for fractions."""
     if -MIN_NUMBER < value < MIN_NUMBER:
         return ""
     if type(value) is float:
         return str(int(value)) if value.is_integer() and abs(value) < MAX_EXACT_FLOAT else ""
     return str(value)
+
+
+def told_number(value: float) -> str:
+    """A number whose field's name vouches for a category, as its JSON text: a PIN is small, a latitude a fraction."""
+    return str(int(value)) if value == value // 1 and abs(value) < MAX_EXACT_FLOAT else str(value)
 
 
 def _rule(leaves: Leaves, policy: Policy, container: Container, values: list[Any]) -> None:

@@ -13,12 +13,13 @@ patterns find (see `_recognizer`), so that this is the same as trying every patt
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import orjson
 from msgspec import UNSET, UnsetType
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from penstock.agents.redact import _detect, _message, _numbering, _policy, _policy_file, _recognizer
 from penstock.agents.redact._detect import Detect
@@ -27,6 +28,7 @@ from penstock.agents.redact._policy import Choice, FieldChoice, FieldName, Polic
 from penstock.agents.redact._policy_file import Settled
 from penstock.agents.redact._sealing import Scope, Subjects
 from penstock.agents.redact._spans import in_order
+from penstock.agents.redact._strategy import STRATEGIES
 from penstock.agents.redact._subject import subject_of, tenant_of
 from penstock.agents.redact._walk import Leaves
 from penstock.agents.redact.recognizers import phone
@@ -34,6 +36,7 @@ from penstock.model import keyring
 from penstock.model.component import ApplyBatch, Resources, StageConfig
 from penstock.model.errors import ConfigurationError
 from penstock.model.record import Data, Headers, Record
+from penstock.model.registry import Registry
 from penstock.model.verdict import KEEP, Keep
 
 NOTE: Final = "pii"
@@ -58,26 +61,58 @@ _WRITTEN_NOTES: Final = 1024
 _NOTE_BYTES: Final = 4096
 
 
+def _exists(registry: Registry, name: str) -> str:
+    """`name`, where the registry has it; a ValueError otherwise, as validators have it."""
+    try:
+        registry.name(name)
+    except ConfigurationError as error:
+        raise ValueError(f"{error.message} ({error.hint})" if error.hint else error.message) from None
+    return name
+
+
+def _possible(choice: FieldChoice) -> FieldChoice:
+    """The choice, where its categories and strategies exist."""
+    for category, one in choice.items() if isinstance(choice, dict) else [(None, choice)]:
+        if category is not None:
+            _exists(_recognizer.RECOGNIZERS, category)
+        _exists(STRATEGIES, _policy.name_of(one))
+    return choice
+
+
+Category = Annotated[str, AfterValidator(partial(_exists, _recognizer.RECOGNIZERS))]
+Chosen = Annotated[Choice, AfterValidator(_possible)]
+ChosenForField = Annotated[FieldChoice, AfterValidator(_possible)]
+
+
 class Config(StageConfig):
     """What to look for, where, and what to do with it."""
 
-    policy: dict[str, Choice] = Field(
+    policy: dict[Category, Chosen] = Field(
         {},
         description="Category -> strategy (mask, hash, tokenize, encrypt, pseudonymise, generalise, remove, or "
         "{keep: <reason>}), where it is to differ from: ssn hash, ip generalise, secrets and special categories of "
         "the GDPR remove; any other category mask.",
     )
-    fields: dict[FieldName, FieldChoice] = Field(
+    fields: dict[FieldName, ChosenForField] = Field(
         {},
         description="Field -> {category: strategy}, which holds there instead; or -> one strategy: {keep: <reason>} "
         "keeps what is found there, any other hides the whole value whatever it is. A name stands for any field of "
         "that name, a dotted path for that field; both hold for what is below as well. The key is kafka.key, a header "
         "kafka.headers.<name>.",
     )
-    categories: tuple[str, ...] | None = Field(
+    categories: tuple[Category, ...] | None = Field(
         None,
         description="The categories to look for. Where absent all but those that are personal in company only or take "
         "too much that is nobody's: age, coordinates, postal_code, street_address.",
+    )
+    also: tuple[Category, ...] = Field((), description="Categories to look for beside those, such as street_address.")
+    thorough: bool = Field(
+        False,
+        description="Also look behind disguises: `at` and `dot`, spaced digits, lookalike letters. It takes several "
+        "times as long.",
+    )
+    decode_base64: bool = Field(
+        False, description="Also look into what is written in base64; the whole of it is replaced."
     )
     min_confidence: float = Field(
         _recognizer.LEAST,
@@ -85,7 +120,7 @@ class Config(StageConfig):
         le=1,
         description="What is less sure than this is left alone, as a telephone number behind the words order no.",
     )
-    field_names: dict[str, tuple[FieldName, ...]] = Field(
+    field_names: dict[Category, tuple[FieldName, ...]] = Field(
         {}, description="Category -> names of fields whose whole value is of it, in place of the recognizer's own."
     )
     regions: tuple[str, ...] = Field(
@@ -179,9 +214,9 @@ def finder(config: Config) -> Callable[[Data], list[Found]]:
     return find
 
 
-def detector(config: Config, *, thorough: bool = False, decode_base64: bool = False) -> Detect:
+def detector(config: Config) -> Detect:
     """What lists the matches of records with how sure they are, see `_detect`; needs no key."""
-    return _detect.detector(_engine(config, None), thorough=thorough, decode_base64=decode_base64)
+    return _detect.detector(_engine(config, None))
 
 
 class _Parts(NamedTuple):
@@ -355,6 +390,26 @@ def _listed(counts: Counts) -> list[dict[str, Any]]:
     ]
 
 
+def check(config: Config) -> None:
+    """Whether the options fit each other, and the policy file, where it is there.
+
+    Raises
+    ------
+    PolicyFileError
+        It is no policy file; with its line.
+    ConfigurationError
+        A rule is for a category that is not looked for, a strategy does not fit, a region is unknown, or the policy
+        file names no such purpose.
+    """
+    if config.policy_file is not None and not Path(config.policy_file).expanduser().exists():
+        config = config.model_copy(update={"policy_file": None, "purpose": None})  # `build` says that it is missing
+    _numbering.plan(config.regions)
+    recognizers = [_recognizer.load(name, None, config.regions) for name in _categories(config)]
+    make = _policy.maker(keyring.Key(b"\0" * 32, "none"))  # nothing is written with it
+    for policy, fields in _settled(config).values():
+        _policy.compile_policy(policy, fields, recognizers, make)
+
+
 def _settled(config: Config) -> dict[str | None, Settled]:
     """What holds by tenant; None is for all that have no section of their own."""
     options = Settled(DEFAULT_POLICY | config.policy, config.fields)
@@ -374,7 +429,7 @@ def _categories(config: Config) -> list[str]:
     """The categories to look for, in order of precedence."""
     modules = _recognizer.RECOGNIZERS
     wanted = _by_default() if config.categories is None else config.categories
-    return in_order({modules.name(name) for name in wanted})
+    return in_order({modules.name(name) for name in (*wanted, *config.also)})
 
 
 def _engine(config: Config, resources: Resources | None, rules: Settled | None = None) -> Engine:
@@ -385,7 +440,8 @@ def _engine(config: Config, resources: Resources | None, rules: Settled | None =
     least = config.min_confidence
     recognizers = [_recognizer.load(name, config.field_names.get(name), config.regions, least) for name in categories]
     _numbering.plan(config.regions)  # raises for a region that is unknown
-    return Engine(recognizers, _compile(config, rules, recognizers, resources))
+    made = _compile(config, rules, recognizers, resources)
+    return Engine(recognizers, made, thorough=config.thorough, decode_base64=config.decode_base64)
 
 
 def _by_default() -> list[str]:

@@ -29,8 +29,10 @@ from pydantic import Field
 
 from penstock.connectors.sources._files import Cursor, FilesConfig, FileSource
 from penstock.connectors.sources._lines import BOM, PREFIX_BYTES, Lines, TooLong, without_newline
-from penstock.model.component import Resources, Source, SourceRecord, Unreadable
+from penstock.model.component import Manifest, Resources, Source, SourceRecord, Unreadable
 from penstock.model.errors import SourceError
+
+MANIFEST = Manifest(title="CSV and other delimited files", version="1.0.0", license=None, pii="possible")
 
 
 class Config(FilesConfig):

@@ -7,7 +7,9 @@ Lines end with LF or CR LF; empty ones are skipped. The id of a record is ``<pat
 
 from penstock.connectors.sources._files import Cursor, FilesConfig, FileSource
 from penstock.connectors.sources._lines import BOM, Lines, TooLong, without_newline
-from penstock.model.component import Resources, Source, SourceRecord, Unreadable
+from penstock.model.component import Manifest, Resources, Source, SourceRecord, Unreadable
+
+MANIFEST = Manifest(title="Files of JSON Lines", version="1.0.0", license=None, pii="possible")
 
 
 class Config(FilesConfig):

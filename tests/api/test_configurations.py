@@ -115,3 +115,20 @@ async def test_without_a_ledger_nothing_is_saved_and_trying_again_goes_on(enviro
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert (await client().get(PATH)).json() == []
     assert (await client().post(PATH, json=BODY)).json()["version"] == 1
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        "a\x0eb",
+        "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdefghi", "bcdefghij", strict=True)),
+        "? [a]\n: b\n",
+        "!!python/object/apply:os.system [true]",
+        "a: " + "[" * 2000,
+    ],
+)
+async def test_hostile_yaml_is_refused(client, pipeline) -> None:
+    body = {"tenant_id": "acme", "name": "x", "connector": {}, "pipeline": pipeline}
+    answer = await client().post("/etl/configurations", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "pipeline_file")

@@ -64,3 +64,33 @@ async def test_every_path_asks_for_a_token(client) -> None:
         for method in methods:
             answer = await http.request(method.upper(), path.replace("{", "").replace("}", ""))
             assert answer.status_code == (200 if path == "/health" else 401), (method, path)
+
+
+@pytest.mark.parametrize("route", ["preview-schema", "pii-scan", "license-check", "configurations"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"tenant_id": "acme", "sample_rows": [{"a": "\\ud800"}]}',
+        b'{"tenant_id": "acme", "name": "\\udfff", "source_name": "\\udfff"}',
+        b'{"sample_rows": ' + b"[" * 100_000,
+        b'{"sample_rows": [{"a": ' + b"9" * 5000 + b"}]}",
+        b"\xff\xfe",
+        b"null",
+        b"",
+    ],
+)
+async def test_bodies_that_nothing_can_be_made_of_are_refused(client, route, body) -> None:
+    answer = await client().post(f"/etl/{route}", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_numbers_and_names_that_are_odd_are_looked_at(client) -> None:
+    rows = '[{"a": NaN, "": 1e308, "phone": %s}, {"a": {"b": [[]]}, "x\\u0000y": null}]' % ("9" * 4000)
+    for route in ("preview-schema", "pii-scan"):
+        answer = await client().post(
+            f"/etl/{route}",
+            content=f'{{"tenant_id": "acme", "sample_rows": {rows}}}',
+            headers={"Content-Type": "application/json"},
+        )
+        assert answer.status_code == 200, answer.text

@@ -72,3 +72,20 @@ def test_without_a_token_it_does_not_start(call) -> None:
     result = call("api", "--port", "0")
     assert result.exit_code == 2
     assert "PENSTOCK_API_TOKENS_FILE" in result.output
+
+
+def test_the_wizard_saves_what_was_decided(api, program, tmp_path) -> None:
+    url, environ = api
+    (tmp_path / "people.csv").write_text("id,email\n1,ada@example.com\n2,bob@example.com\n")
+    out = tmp_path / "people.yml"
+    arguments = ("wizard", tmp_path / "people.csv", "--yes", "--save", "--json", "--tenant", "acme", "--out", out)
+    result = program(*arguments, **{**environ, "PENSTOCK_API_URL": url})
+    assert result.returncode == 0, result.stderr
+    saved = json.loads(result.stdout)["saved"]
+    assert (saved["version"], saved["lineage_event_id"]) == (1, "~configurations/acme#0")
+    headers = {"Authorization": f"Bearer {environ['PENSTOCK_API_TOKEN']}"}
+    kept = httpx.get(f"{url}/etl/configurations/{saved['configuration_id']}", headers=headers).json()
+    assert kept["configuration"]["pii_decisions"] == [{"field_name": "email", "category": "email", "strategy": "mask"}]
+    assert program("check", saved["configuration_id"], **environ).returncode == 0
+    again = program(*arguments, "--force", **{**environ, "PENSTOCK_API_URL": url})
+    assert json.loads(again.stdout)["saved"]["version"] == 1

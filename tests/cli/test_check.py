@@ -99,3 +99,32 @@ def test_the_program_says_the_same(program, file):
     result = program("check", file)
     assert (result.returncode, result.stderr) == (2, "")
     assert result.stdout.startswith(f"{file}:1: error: not YAML: ")
+
+
+def test_what_a_policy_file_says_is_wrong_on_any_machine(call, file, tmp_path):
+    policy = tmp_path / "policy.yml"
+    file.write_text(f"{SOUND}stages:\n  - redact: {{policy_file: {policy}}}\n  - license\n")
+    missing = call("check", file)
+    assert (missing.exit_code, "[not_here]" in missing.output) == (0, True)
+    policy.write_text("default:\n  policy:\n    email: mask\n    phone: maks\n")
+    result = call("check", file, "--json")
+    assert result.exit_code == 2
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert finding == {
+        "level": "error",
+        "code": "policy_file",
+        "message": f"{policy}:4: no strategy is called maks (did you mean mask?)",
+        "key": "stages.0",
+        "line": 6,
+    }
+    policy.write_text("default:\n  policy: {email: generalise}\n")
+    assert "email cannot be generalised" in call("check", file).output
+    policy.write_text("default:\n  policy: {email: remove}\n")
+    assert call("check", file).exit_code == 0
+
+
+def test_names_that_nothing_has_are_found_where_they_stand(call, file):
+    file.write_text(f"{SOUND}stages:\n  - redact:\n      policy:\n        emial: mask\n  - license\n")
+    result = call("check", file)
+    assert result.exit_code == 2
+    assert f"{file}:8: error: stages.0.redact.policy.emial: no recognizer is called emial" in result.output

@@ -1,20 +1,23 @@
 """penstock erase: what is destroyed, what is told, and that nothing can be read afterwards."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import msgspec
 import orjson
 import pytest
 from typer.testing import Result
 
 from penstock.connectors.ledger_client import signing_key
-from penstock.model.ledger import ERASURES, SignedHead, StoredEntry, verify_head
+from penstock.model.ledger import ERASURES, REVEALS, SignedHead, StoredEntry, verify_head
 from penstock.services.ledger import create_app
 
 KEY = "0123456789abcdef" * 2
@@ -53,8 +56,10 @@ def redacted(call: Call, *records: dict[str, Any], strategy: str = "tokenize", *
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def detokenized(call: Call, records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
-    result = call("detokenize", input=b"\n".join(map(orjson.dumps, records)))
+def detokenized(
+    call: Call, records: list[dict[str, Any]], *arguments: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+    result = call("detokenize", *arguments, input=b"\n".join(map(orjson.dumps, records)))
     told = [json.loads(line) for line in result.stderr.splitlines()]
     return [json.loads(line) for line in result.stdout.splitlines()], told, result.exit_code
 
@@ -165,9 +170,9 @@ def test_without_its_ledger_nothing_is_destroyed(
     monkeypatch.setattr("penstock.model.http.Backoff.seconds", lambda self, attempt: 0.0)
     result = call("erase", "--subject", "-", input="bob.canary@example.com")
     assert result.exit_code == 3 and "PROV_LEDGER_URL" in result.stderr
-    assert detokenized(call, out)[0][0]["data"] == BOB
+    assert detokenized(call, out, "--no-ledger")[0][0]["data"] == BOB
     assert erased(call, "bob.canary@example.com", arguments=("--no-ledger",))["ledger"] is None
-    assert detokenized(call, out)[2] == 1
+    assert detokenized(call, out, "--no-ledger")[2] == 1
 
 
 def test_a_file_of_values(call: Call, stores: Path, tmp_path: Path) -> None:
@@ -192,3 +197,53 @@ def test_a_value_on_the_command_line_is_refused_and_not_repeated(call: Call, sto
 def test_what_names_nobody(call: Call, stores: Path, text: bytes, said: str) -> None:
     result = call("erase", "--subject", "-", input=text)
     assert result.exit_code == 2 and said in result.stderr
+
+
+def reveals(call: Call) -> list[dict[str, Any]]:
+    """The entries of the chain of what was revealed."""
+    address = os.environ["PROV_LEDGER_URL"]
+    answer = httpx.get(f"{address}/api/v1/entries/{quote(REVEALS, safe='')}")
+    return [] if answer.status_code == 404 else [one["entry"] for one in answer.json()["entries"]]
+
+
+def test_who_reads_is_noted_in_the_ledger(call: Call, stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ann o'neill")
+    out = b"".join(orjson.dumps(one) + b"\n" for one in redacted(call, ANN, BOB))
+    result = call("detokenize", "--reason", "ticket-17", input=out)
+    assert result.exit_code == 0
+    call("detokenize", input=b'{"n": 1}')  # nothing is sealed there
+    call("detokenize", input=out)
+    first, second = reveals(call)
+    assert (first["verdict"], first["stage"], first["code"]) == ("revealed", "detokenize", "ticket-17")
+    assert first["record_id"].startswith("reveal/ann_o_neill/")
+    revealed = json.dumps([json.loads(line)["data"] for line in result.stdout.splitlines()])
+    count = sum(revealed.count(value) for value in VALUES) + revealed.count("ann.canary@example.com")
+    assert first["last"] - first["offset"] + 1 == count == 5
+    assert (second["offset"], second["code"]) == (first["last"] + 1, "unstated")
+    assert "canary" not in json.dumps(reveals(call))
+    assert call("detokenize", "--reason", "for Ann", input=out).exit_code == 2
+
+
+def test_without_its_ledger_nothing_is_revealed(
+    call: Call, stores: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    out = orjson.dumps(redacted(call, BOB)[0])
+    monkeypatch.setenv("PROV_LEDGER_URL", f"http://127.0.0.1:{unused_tcp_port}")
+    monkeypatch.setattr("penstock.model.http.Backoff.seconds", lambda self, attempt: 0.0)
+    result = call("detokenize", input=out)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "canary" in call("detokenize", "--no-ledger", input=out).stdout
+
+
+def test_the_head_of_an_erasure_is_published_beside_those_of_the_pipeline(
+    call: Call, stores: Path, pipeline: Callable[..., Path], pipeline_name: str
+) -> None:
+    file = pipeline("stages: [tag]\nungoverned: true\nsinks: [ledger]\n")
+    recorded = erased(call, "c-1", arguments=("--pipeline", file))["ledger"]
+    assert recorded["published"] == [f"{pipeline_name}.heads"]
+    audited = json.loads(call("ledger", "verify", "--pipeline", pipeline_name, "--json").stdout)
+    (chain,) = [one for one in audited["chains"] if one["chain"] == ERASURES]
+    assert (chain["heads"], audited["findings"]) == (1, [])
+    with closing(sqlite3.connect(stores / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE ledger_entries SET code = 'never' WHERE stage = 'erase'")
+    assert call("ledger", "verify", "--pipeline", pipeline_name).exit_code == 1

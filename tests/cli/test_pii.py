@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def entities(output: str) -> list[list[dict]]:
     return [json.loads(line)["entities"] for line in output.splitlines()]
@@ -69,6 +71,29 @@ def test_scan_of_what_cannot_be_read(call, tmp_path):
     file = tmp_path / "bad.jsonl"
     file.write_text('{"a":1}\nann@example.com\n', encoding="utf-8")
     result = call("pii", "scan", str(file))
-    assert result.exit_code == 2
-    assert "line 2" in result.stderr and "ann@" not in result.stderr
+    assert (result.exit_code, result.stderr) == (0, "1 were unreadable\n")
+    assert "in 1 of 1 rows" in result.stdout
+    file.write_text("ann@example.com\n", encoding="utf-8")
+    result = call("pii", "scan", str(file))
+    assert result.exit_code == 2 and "ann@" not in result.stderr
     assert call("pii", "scan", str(tmp_path / "missing.csv")).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"Name;E-Mail\nJ\xf6rg;joerg@example.com\n" * 1),
+        ("a.tsv", b"Name\tE-Mail\nAnn\tann@example.com\n"),
+        ("a.json", b'[{"E-Mail": "ann@example.com"}]'),
+    ],
+)
+def test_scan_reads_whatever_schema_preview_reads(call, tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    found = json.loads(call("pii", "scan", tmp_path / name, "--json").stdout)
+    assert [(item["field_name"], item["category"]) for item in found["pii_matches"]] == [("E-Mail", "email")]
+
+
+def test_all_rows_count_for_the_scale(call, tmp_path):
+    (tmp_path / "a.csv").write_text("email\n" + "a@example.com\n" * 100_000)
+    found = json.loads(call("pii", "scan", tmp_path / "a.csv", "--sample", "10", "--json").stdout)
+    assert [reason["rule"] for reason in found["dpia_reasons"]] == ["large_scale"]

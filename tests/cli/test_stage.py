@@ -104,6 +104,7 @@ def test_the_lines_of_a_source_are_taken(call):
         (["language", "-o", "min_text_length=-3"], "error: language: min_text_length: must be greater than or equal"),
         (["language", "-o", "fields"], "error: -o takes KEY=VALUE (for example -o fields=[a,b])"),
         (["geoip"], "error: geoip"),
+        (["tag", "-o", "drift=quarantine"], "error: tag: drift: quarantine needs registry: true"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_2_and_one_line(arguments, said, call):

@@ -22,3 +22,19 @@ def test_an_unknown_name_gives_the_nearest_and_an_unknown_option_is_refused():
         registry.configure_source("json", {"path": "a"})
     with pytest.raises(ValidationError, match="delimeter"):
         registry.configure_source("csv", {"path": "a", "delimeter": ";"})
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (None, "has no manifest that is right"),
+        ({"title": "x", "version": "one", "license": None, "pii": "none"}, "version: "),
+        ({"title": "x", "version": "1.0.0", "license": None, "pii": "maybe"}, "pii: "),
+        ({"title": "", "version": "1.0.0", "license": None, "pii": "none"}, "title: "),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(monkeypatch, said, message):
+    monkeypatch.setattr("penstock.connectors.sources.csv.MANIFEST", said)
+    with pytest.raises(ConfigurationError, match="the source csv") as caught:
+        registry.manifest("csv")
+    assert message in str(caught.value)

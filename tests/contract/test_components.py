@@ -30,7 +30,7 @@ from penstock.agents.redact._policy import maker
 from penstock.agents.redact._recognizer import RECOGNIZERS
 from penstock.agents.redact._sealing import Scope, SubjectKey, body
 from penstock.agents.redact._strategy import STRATEGIES, stand_in
-from penstock.connectors.registry import SINKS, SOURCES
+from penstock.connectors.registry import SINKS, SOURCES, manifest
 from penstock.model.component import ApplyBatch, Enrich, EnrichBatch, Resources, SinkConfig, SourceConfig, StageConfig
 from penstock.model.errors import ConfigurationError
 from penstock.model.keyring import Key
@@ -174,6 +174,11 @@ def test_a_strategy_is_built_for_a_category_or_says_why_not(name: str, category:
         assert once.startswith(f"{module.PREFIX}_{subject.id}_")
         assert module.reveal(body(once.rpartition("_")[2]), subject) == example
         assert strategy.seal(example, None, "t/0/0", "a.b") == f"{module.PREFIX}_erased"
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES.modules))
+def test_a_source_has_a_manifest(name: str) -> None:
+    assert manifest(name).title
 
 
 @pytest.mark.parametrize(("kind", "name"), ALL)

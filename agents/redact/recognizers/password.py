@@ -41,6 +41,7 @@ FIELD_NAMES: Final = (
     "passphrase",
     "passcode",
     "pwd",
+    "pin",
     "pin_code",
     "mot_de_passe",
     "contrasena",

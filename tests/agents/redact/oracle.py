@@ -13,6 +13,8 @@ from penstock.agents.redact import _recognizer, _spans, _views
 
 REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL")
 Span = tuple[int, int, str]
+VIEWS = _views.views(thorough=False, decode_base64=False)
+"""The other spellings that are looked at."""
 
 
 def recognizers() -> list[_recognizer.Recognizer]:
@@ -25,7 +27,7 @@ def spans(text: str, name: str | None, known: list[_recognizer.Recognizer]) -> l
     for key, first, last in _views.fields(text):
         ranks = [rank for rank, item in enumerate(known) if item.names_field(key) and item.is_value(text[first:last])]
         found += [(first, last, rank) for rank in ranks[:1]]
-    for make in _views.views(thorough=False, decode_base64=False):
+    for make in VIEWS:
         view = make(text)
         places = [(*view.place(first, last), rank) for first, last, rank in _matched(view.text, known)] if view else []
         found = found + [
@@ -59,7 +61,7 @@ def redact(value: Any, known: list[_recognizer.Recognizer], name: str | None = N
         return _rename({key: redact(item, known, key) for key, item in value.items()}, known)
     if isinstance(value, list):
         return [redact(item, known, name) for item in value]
-    text = _text(value)
+    text = _text(value, name, known)
     found = [] if text is None else spans(text, name, known)
     if text is None or not found:
         return value
@@ -72,7 +74,7 @@ def count(value: Any, known: list[_recognizer.Recognizer], name: str | None = No
         return sum(count(item, known, key) + len(spans(key, None, known)) for key, item in value.items())
     if isinstance(value, list):
         return sum(count(item, known, name) for item in value)
-    text = _text(value)
+    text = _text(value, name, known)
     return 0 if text is None else len(spans(text, name, known))
 
 
@@ -95,11 +97,14 @@ def _marked(text: str, found: list[Span]) -> str:
     return text
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any, name: str | None, known: list[_recognizer.Recognizer]) -> str | None:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or value is None or (isinstance(value, float) and not value.is_integer()):
-        return None  # what has a fraction is a measure, and of no category
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, float) and not value.is_integer():
+        # what has a fraction is a measure, unless its field says that it is somebody's
+        return str(value) if name is not None and any(one.names_field(name) for one in known) else None
     return orjson.dumps(value).decode().removesuffix(".0")
 
 

@@ -11,7 +11,7 @@ from penstock.agents.redact.redact import Config, detector, finder
 
 DETECT = detector(Config())
 WIDE = " ".join(["\uff14\uff11\uff11\uff11"] + ["\uff11" * 4] * 3)
-THOROUGH = detector(Config(), thorough=True, decode_base64=True)
+THOROUGH = detector(Config(thorough=True, decode_base64=True))
 
 
 def values(text: str, *, thorough: bool = False) -> list[tuple[str, str]]:

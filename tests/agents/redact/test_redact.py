@@ -11,12 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
+from pydantic import ValidationError
 
 from penstock.agents import registry
-from penstock.agents.redact import _prefilter
+from penstock.agents.redact import _prefilter, _views
 from penstock.agents.redact import redact as stage_module
 from penstock.agents.redact._recognizer import RECOGNIZERS
-from penstock.agents.redact.redact import Config, Found, build, finder
+from penstock.agents.redact.redact import Config, Found, build, check, finder
 from penstock.model.component import Resources
 from penstock.model.errors import ConfigurationError
 from penstock.model.layout import layout
@@ -386,17 +387,39 @@ def test_other_names_of_fields(redact: Redact, name: str) -> None:
     [
         ({"policy": {"emial": "mask"}}, "did you mean email"),
         ({"policy": {"email": "msak"}}, "did you mean mask"),
-        ({"policy": {"email": "generalise"}}, "email cannot be generalised"),
         ({"categories": ["nope"]}, "no recognizer is called nope"),
-        ({"fields": {"a": {"nope": "mask"}}}, "fields.a names nope"),
+        ({"also": ["nope"]}, "no recognizer is called nope"),
+        ({"fields": {"a": {"nope": "mask"}}}, "no recognizer is called nope"),
+        ({"fields": {"a": {"email": "msak"}}}, "did you mean mask"),
         ({"fields": {"a": "nope"}}, "no strategy is called nope"),
-        ({"regions": ["XX"]}, "region XX"),
         ({"field_names": {"nope": ["a"]}}, "no recognizer is called nope"),
     ],
 )
-def test_wrong_options(options: dict[str, Any], said: str) -> None:
+def test_names_that_nothing_has(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Config(**options)
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"policy": {"email": "generalise"}}, "email cannot be generalised"),
+        ({"fields": {"a": {"age": "mask"}}}, "fields.a names age"),
+        ({"regions": ["XX"]}, "region XX"),
+    ],
+)
+def test_options_that_do_not_fit_are_found_without_a_key_and_when_it_is_built(
+    options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        check(Config(**options))
     with pytest.raises(ConfigurationError, match=said):
         build(Config(**options), Resources(environ={"PENSTOCK_HASH_KEY": "k" * 32}))
+
+
+def test_other_categories_are_looked_for_beside_the_usual_ones() -> None:
+    found = finder(Config(also=("postal_code",)))({"plz": "10115", "mail": "ann@example.com"})
+    assert [item.category for item in found] == ["email", "postal_code"]
 
 
 def test_a_key_is_needed_only_to_hash() -> None:
@@ -515,8 +538,10 @@ NOISE += ['{"ssn": "', '"}', '", "first_name":"Jane', "%40", "%20", "%2B", "\u20
 NOISE += ["call ", "ssn ", "2024-01-15", "10:30:00", "n", "00", "x@", "::", "\U0001f600", "系"]
 texts = st.lists(st.sampled_from(EXAMPLES) | st.sampled_from(NOISE) | st.text(max_size=3), max_size=5).map("".join)
 digits = st.text("0123456789 -.()+/", max_size=24)
-names = st.sampled_from(["a", "phone", "homePhone", "ssn", "card_number", "email", "iban", "ip", "x.y"]) | texts
+names = st.sampled_from(["pin", "postal_code", "age", "latitude", "mrn", "religion"])
+names |= st.sampled_from(["a", "phone", "homePhone", "ssn", "card_number", "email", "iban", "ip", "x.y"]) | texts
 numbers = st.integers(-(2**63), 2**64 - 1) | st.sampled_from([4111111111111111, 4155552671, 123456789, 12345678, 6.0])
+numbers |= st.integers(-5, 10**6) | st.sampled_from([52.520008, -13.40, 0.5, 1e-7, 7.0])
 numbers |= st.floats(allow_nan=False, allow_infinity=False) | st.integers(10**6, 10**17).map(float)
 leaves = texts | digits | numbers | st.booleans() | st.none()
 values = st.recursive(
@@ -547,6 +572,67 @@ def test_equals_the_slow_way(oracle: ModuleType, data: dict[str, Any]) -> None:
     agree(oracle, build(Config(policy=REMOVE, categories=ALL), Resources()), data)
 
 
+DISGUISED = [
+    "john at example dot com",
+    "ann [at] example [dot] org",
+    "4 1 5 5 5 5 2 6 7 1",
+    "123.45.6789",
+    "am9obkBleGFtcGxlLmNvbQ==",
+    "j\u043ehn@ex\u0430mple.com",
+    "4-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1",
+    "see dGVsICs0OSAzMCAxMjM0NTY3OCBvaw here",
+]
+disguised = st.lists(st.sampled_from(DISGUISED) | st.sampled_from(NOISE), max_size=4).map(" ".join)
+in_disguise = st.dictionaries(names, disguised | st.lists(disguised, max_size=2) | numbers, max_size=4)
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(data=in_disguise)
+@example(data={"a": "john at example dot com", "b": ["am9obkBleGFtcGxlLmNvbQ=="]})
+def test_disguises_equal_the_slow_way(oracle: ModuleType, data: dict[str, Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(oracle, "VIEWS", _views.views(thorough=True, decode_base64=True))
+        config = Config(policy=REMOVE, categories=ALL, thorough=True, decode_base64=True)
+        agree(oracle, build(config, Resources()), data)
+
+
+@pytest.mark.parametrize(
+    "text, hidden",
+    [
+        ("john at example dot com", "j***@e***.com"),
+        ("mail am9obkBleGFtcGxlLmNvbQ==", "mail j***@e***.com"),
+        ("card 4.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1", "card ************1111"),
+    ],
+)
+def test_disguises_are_hidden_where_asked_for(redact: Redact, text: str, hidden: str) -> None:
+    assert redact({"text": text}) is KEEP
+    assert redact({"text": text}, thorough=True, decode_base64=True).data == {"text": hidden}
+    assert redact({"text": hidden}, thorough=True, decode_base64=True) is KEEP
+
+
+def test_a_small_number_is_hidden_where_its_fields_name_vouches(redact: Redact) -> None:
+    data = {"pin": 1234, "age": 42, "n": 1234, "plz": [10115, 80331], "lat": 52.520008, "x": {"lat": 1.5}}
+    keep = redact(data, policy={"coordinates": "generalise"}, also=["age", "postal_code", "coordinates"])
+    assert keep.data == {
+        "pin": None,
+        "age": "**",
+        "n": 1234,
+        "plz": ["*****", "*****"],
+        "lat": "52.5",
+        "x": {"lat": 1.5},
+    }
+    assert redact({"n": 94105, "x": 52.520008}, also=["postal_code", "coordinates"]) is KEEP
+
+
+def test_the_types_of_fields_are_no_values_of_theirs(redact: Redact) -> None:
+    schema = {"fields": {"religion": "string", "first_name": "string", "ann@example.com": "string"}, "version": 1}
+    keep = redact({"a": 1}, notes={"schema": orjson.dumps(schema)})
+    assert keep.notes["schema"] == {
+        **schema,
+        "fields": {"religion": "string", "first_name": "string", "a***@e***.com": "string"},
+    }
+
+
 @settings(max_examples=200, derandomize=True, deadline=None)
 @given(data=records)
 def test_equals_the_slow_way_without_hyperscan(oracle: ModuleType, data: dict[str, Any]) -> None:
@@ -564,6 +650,10 @@ one_layout = st.fixed_dictionaries(
         "a": some,
         "phone": some,
         "n": st.sampled_from([1, 4111111111111111, 4155552671]),
+        "pin": st.sampled_from([0, 1234, 99999, -1]),
+        "lat": st.sampled_from([52.520008, 13.5, 1.25]),
+        "zips": st.lists(st.sampled_from([94105, 7.5, None, True, "10115"]), max_size=3),
+        "z": st.sampled_from([1.5, 94105.0]),
         "user": st.fixed_dictionaries({"email": some, "deep": st.fixed_dictionaries({"tel": some, "t": some})}),
         "tags": st.lists(some, min_size=1, max_size=4),
         "phones": st.lists(some | st.sampled_from([4155552671, None, True]), max_size=3),
