@@ -142,13 +142,14 @@ class Chain:
             for index, entry in enumerate(entries)
             if isinstance(entry, Kept) and _runs(entry)
         }
-        for name, kind, function in self._steps:
+        for number, (name, kind, function) in enumerate(self._steps):
             if not live:
                 break
             count = result.counts.setdefault(name, StageCount())
             count.records += len(live)
             began = time.perf_counter()
-            stopped = await _step(name, kind, function, live, count, state)
+            draft = Draft(state, bytes([number])) if kind is ApplyState else None  # each has keys of its own
+            stopped = await _step(name, kind, function, live, count, draft)
             for index, aside in stopped.items():
                 record = live.pop(index)
                 out[index] = Stub(
@@ -192,7 +193,7 @@ def _copy(entry: Kept) -> Kept:
 
 
 async def _step(
-    name: str, kind: Any, function: Any, live: dict[int, Record], count: StageCount, state: State | None
+    name: str, kind: Any, function: Any, live: dict[int, Record], count: StageCount, draft: Draft | None
 ) -> dict[int, Aside]:
     """Run one stage over the live records; what it stopped, by index."""
     if kind is EnrichRecord:
@@ -206,8 +207,8 @@ async def _step(
         return {}
     if kind is ApplyBatch:
         verdicts = await _batch(name, function, list(live.values()))
-    elif kind is ApplyState:
-        verdicts = _remembering(name, function, list(live.values()), Draft(state))
+    elif draft is not None:
+        verdicts = _remembering(name, function, list(live.values()), draft)
     else:
         verdicts = [_apply(name, function, record) for record in live.values()]
     stopped = {}

@@ -23,6 +23,8 @@ class Draft:
     ----------
     below : State, optional
         What is changed, when it is; without one this is a state of its own, which lives as long as it does.
+    prefix : bytes
+        Of the keys in what lies below: several may share it.
 
     Attributes
     ----------
@@ -30,17 +32,18 @@ class Draft:
         New values by key; None deletes.
     """
 
-    __slots__ = ("_below", "changes")
+    __slots__ = ("_below", "_prefix", "changes")
 
-    def __init__(self, below: State | None = None) -> None:
+    def __init__(self, below: State | None = None, prefix: bytes = b"") -> None:
         self._below = below
+        self._prefix = prefix
         self.changes: Changes = {}
 
     def get(self, key: bytes) -> bytes | None:
         """The value as changed."""
         if key in self.changes:
             return self.changes[key]
-        return self._below.get(key) if self._below is not None else None
+        return self._below.get(self._prefix + key) if self._below is not None else None
 
     def put(self, key: bytes, value: bytes) -> None:
         """Change the value."""
@@ -58,9 +61,9 @@ class Draft:
         assert self._below is not None
         for key, value in self.changes.items():
             if value is None:
-                self._below.delete(key)
+                self._below.delete(self._prefix + key)
             else:
-                self._below.put(key, value)
+                self._below.put(self._prefix + key, value)
         self.changes = {}
 
     def drop(self) -> None:

@@ -17,8 +17,8 @@ from penstock.model.record import Entry, Kept, Stub
 
 RESOURCES = Resources(environ={"PENSTOCK_HASH_KEY": "k" * 32})
 TEXT = (
-    "The committee met on Tuesday to discuss the harbour, and agreed that the northern pier must be repaired before the "
-    "storms of winter begin. Funds were granted, and a surveyor was named who shall report within the month."
+    "The committee met on Tuesday to discuss the harbour, and agreed that the northern pier must be repaired before "
+    "the storms of winter begin. Funds were granted, and a surveyor was named who shall report within the month."
 )
 
 
