@@ -30,7 +30,6 @@ erasure (`penstock erase`) does not reach it: it goes when the entry does (``max
 
 import hashlib
 import hmac
-import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -38,6 +37,7 @@ import orjson
 from pydantic import Field
 
 from penstock.agents.enrich import _shelf
+from penstock.agents.enrich._paths import MESSAGE_KEY, NOTHING, at, plain
 from penstock.agents.enrich._shelf import Entry, Sealing, Shelf
 from penstock.agents.enrich._similar import Signatures
 from penstock.agents.fields import leaves
@@ -48,10 +48,8 @@ from penstock.model.verdict import KEEP, Drop, Keep, Verdict
 ALIASES = ("deduplicator", "deduplication")
 GROUP = "dedup"
 CODE: Final = "duplicate"
-MESSAGE_KEY: Final = "@key"
 
 _KEY_BYTES: Final = 16
-_NOTHING: Final = object()
 
 Strategy: TypeAlias = Literal["keep_first", "drop", "mark", "merge"]
 
@@ -210,7 +208,7 @@ def _values(record: Record, config: Config) -> Iterator[bytes | None]:
             yield record.key
             continue
         value = at(record.data, name)
-        if value is _NOTHING or value is None:
+        if value is NOTHING or value is None:
             yield None
         elif isinstance(value, str):
             yield b"s" + (plain(value) if config.normalise else value).encode()
@@ -226,29 +224,3 @@ def _text(record: Record, config: Config) -> str:
         parts = [value for _, value in leaves(record.data) if isinstance(value, str)]
     text = "\n".join(part for part in parts if part)
     return plain(text) if config.normalise else text
-
-
-def plain(text: str) -> str:
-    """One form of a text: compatible characters, case and blanks told apart no more.
-
-    >>> plain(" Ann  SMITH ")
-    'ann smith'
-    """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return " ".join(text.casefold().split())
-
-
-def at(data: Data, path: str) -> Any:
-    """The value at a dotted path from the top of the record (list items by index); `_NOTHING` where there is none."""
-    if path in data:
-        return data[path]
-    value: Any = data
-    for name in path.split("."):
-        if isinstance(value, dict) and name in value:
-            value = value[name]
-        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return _NOTHING
-    return value

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -147,15 +148,16 @@ async def test_killed_at_every_step_it_drops_and_merges_what_an_undisturbed_chai
     assert [agent.has_state for agent in plan.agents] == [False, True]
     await rig.ensure(plan)
     random.seed(5)
+    now = int(time.time() * 1000)
     raw: dict[int, list[Entry]] = {0: [], 1: []}
 
     def more(count: int) -> None:
         messages = []
         for _ in range(count):
-            partition, time = random.randrange(2), 1_700_000_000_000 + 1000 * sum(map(len, raw.values()))
+            partition, at = random.randrange(2), now + 1000 * sum(map(len, raw.values()))
             data = {"id": random.randrange(25), random.choice("abcdef"): random.randrange(1000)}
-            raw[partition].append(Kept(len(raw[partition]), time, orjson.dumps(data), {}))
-            messages.append(make_raw(orjson.dumps(data), partition=partition, timestamp=time))
+            raw[partition].append(Kept(len(raw[partition]), at, orjson.dumps(data), {}))
+            messages.append(make_raw(orjson.dumps(data), partition=partition, timestamp=at))
         rig.produce(plan.pipeline.raw_topic, messages)
 
     deaths = []
