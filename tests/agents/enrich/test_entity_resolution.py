@@ -92,7 +92,7 @@ def test_a_replay_is_told_what_was_said() -> None:
 
 
 def test_rules_of_several_fields_and_the_message_key() -> None:
-    compare = [{"field": "city", "by": "levenshtein", "m": 0.9, "u": 0.0001}]
+    compare = [{"field": "city", "by": "levenshtein", "threshold": 0.85, "m": 0.9, "u": 0.0001}]
     stream = Stream(blocking=["@key + zip:first3"], compare=compare)
     first = stream.put(zip="EH6 6QY", city="Edinburgh", key=b"a")
     assert stream.put(zip="eh6 7xx", city="Edinburg", key=b"a")["cluster_id"] == first["cluster_id"]
