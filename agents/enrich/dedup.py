@@ -9,19 +9,19 @@ With ``strategy: mark`` a later record of the same key goes on with ``{"duplicat
 
 What makes two records the same:
 
-* ``key_fields``: these fields, together; ``@key`` is the key of the Kafka message. Case, blanks and compatible
+- ``key_fields``: these fields, together; ``@key`` is the key of the Kafka message. Case, blanks and compatible
   characters (NFKC) are told apart only with ``normalise: false``. A record that has none of them has no duplicate;
-* without them the whole content, exactly, in whatever order its fields stand;
-* ``near: 0.8``: texts that have that share of their five-letter pieces in common (MinHash). It is said of the
+- without them the whole content, exactly, in whatever order its fields stand;
+- ``near: 0.8``: texts that have that share of their five-letter pieces in common (MinHash). It is said of the
   ``key_fields``, or of all texts of the record; with ``@key`` among them of records of one message key. Needs the
   extra ``near``.
 
 A record is known by its first id: shown again after a crash, replayed or released, it is never its own duplicate. Of
 two records, the one that the agent sees first stays, whatever becomes of it behind this stage.
 
-Duplicates are looked for within a partition. Where that may miss some, because there are several partitions and
-nothing says that equal records share one, `lint` refuses the plan: put ``@key`` among the ``key_fields``, give the
-topic one partition, or say ``scope: partition``.
+Duplicates are looked for within a partition: there is no hop yet that moves records between partitions by another key.
+Where that may miss some, because there are several partitions and nothing says that equal records share one, `lint`
+refuses the plan: put ``@key`` among the ``key_fields``, give the topic one partition, or say ``scope: partition``.
 
 What is remembered: the id and the time of the first record, and digests of its keys under a key of the keyring. With
 ``near`` the signature, of keyed digests as well. With ``merge`` its data, sealed with AES-256-SIV under such a key; an
