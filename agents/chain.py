@@ -11,6 +11,9 @@ What becomes of a record whose stage raised:
 * any other stage: the record stops as ``dead``; the caller writes its dead letter before it passes the entries on.
   `UnreachableError` that is raised is not the record's fault: it leaves the chain, and the whole frame is tried
   again. An `EnrichBatch` that would rather go on without its server returns it for the record.
+
+A stage with state (`ApplyState`) is handed a draft of it for each record: what a record changes counts if its verdict
+does. Who runs the chain may hand in the state and keep it where records are kept; else it lives as long as the chain.
 """
 
 import asyncio
@@ -26,15 +29,18 @@ import orjson
 from msgspec import UNSET
 
 from penstock.agents import registry
+from penstock.agents.state import Draft
 from penstock.model.component import (
     Annotations,
     Apply,
     ApplyBatch,
+    ApplyState,
     Enrich,
     EnrichBatch,
     EnrichRecord,
     Resources,
     StageConfig,
+    State,
 )
 from penstock.model.errors import EnrichmentError, PenstockError, StageError, UnreachableError
 from penstock.model.record import Entry, Kept, Outcome, Record, Stub, record_prefix
@@ -95,25 +101,46 @@ class Chain:
         self.names = [name for name, config in stages if config.enabled]
         self._whole = any(registry.alone(name) for name in self.names)
         self._steps = [_built(name, config, resources) for name, config in stages if config.enabled]
+        self.has_state = any(kind is ApplyState for _, kind, _ in self._steps)
+        self._own = Draft()
+        self._turn = asyncio.Lock()
 
-    async def run(self, topic: str, partition: int, entries: Sequence[Entry]) -> Result:
+    async def run(self, topic: str, partition: int, entries: Sequence[Entry], state: State | None = None) -> Result:
         """Run every stage over the entries of one frame of one raw partition.
+
+        Parameters
+        ----------
+        topic, partition, entries
+        state
+            What stages with state remember of the partition; it is changed, also where this raises: hand in a draft.
+            Without it they remember as long as this chain lives, one frame after the other.
 
         Raises
         ------
         UnreachableError
             A stage needs a server that does not answer now; nothing was changed that trying again would not redo.
         """
+        if self.has_state and state is None:
+            async with self._turn:
+                draft = Draft(self._own)
+                result = await self._all(topic, partition, entries, draft)
+                draft.keep()
+                return result
+        return await self._all(topic, partition, entries, state)
+
+    async def _all(self, topic: str, partition: int, entries: Sequence[Entry], state: State | None) -> Result:
         result = Result([], [], {})
         if not self._steps:
             result.entries += entries
             return result
         at_once = max(1, len(entries)) if self._whole else AT_ONCE
         for first in range(0, len(entries), at_once):
-            await self._run(topic, partition, entries[first : first + at_once], result)
+            await self._run(topic, partition, entries[first : first + at_once], result, state)
         return result
 
-    async def _run(self, topic: str, partition: int, entries: Sequence[Entry], result: Result) -> None:
+    async def _run(
+        self, topic: str, partition: int, entries: Sequence[Entry], result: Result, state: State | None
+    ) -> None:
         """Run every stage over some of the entries, and add what came of it to `result`."""
         out = list(entries)
         live: dict[int, Record] = {}
@@ -122,13 +149,14 @@ class Chain:
             if type(entry) is Kept and entry.data is not None:  # stages look at no tombstone
                 out[index] = copy = _copy(entry)
                 live[index] = Record(copy, copy.origin or f"{prefix}{copy.offset}")
-        for name, kind, function in self._steps:
+        for number, (name, kind, function) in enumerate(self._steps):
             if not live:
                 break
             count = result.counts.setdefault(name, StageCount())
             count.records += len(live)
             began = time.perf_counter()
-            stopped = await _step(name, kind, function, live, count)
+            draft = Draft(state, bytes([number])) if kind is ApplyState else None  # each has keys of its own
+            stopped = await _step(name, kind, function, live, count, draft)
             for index, aside in stopped.items():
                 record = live.pop(index)
                 out[index] = Stub(
@@ -168,7 +196,9 @@ def _copy(entry: Kept) -> Kept:
     )
 
 
-async def _step(name: str, kind: Any, function: Any, live: dict[int, Record], count: StageCount) -> dict[int, Aside]:
+async def _step(
+    name: str, kind: Any, function: Any, live: dict[int, Record], count: StageCount, draft: Draft | None
+) -> dict[int, Aside]:
     """Run one stage over the live records; what it stopped, by index."""
     if kind is EnrichRecord:
         for record in live.values():
@@ -181,6 +211,8 @@ async def _step(name: str, kind: Any, function: Any, live: dict[int, Record], co
         return {}
     if kind is ApplyBatch:
         verdicts = await _batch(name, function, list(live.values()))
+    elif draft is not None:
+        verdicts = _remembering(name, function, list(live.values()), draft)
     else:
         verdicts = [_apply(name, function, record) for record in live.values()]
     stopped = {}
@@ -262,6 +294,21 @@ def _apply(name: str, function: Apply, record: Record) -> Verdict | PenstockErro
         return error
     except Exception as error:
         return _stage_error(name, error)
+
+
+def _remembering(
+    name: str, function: ApplyState, records: list[Record], draft: Draft
+) -> Sequence[Verdict | PenstockError]:
+    """Verdicts of a stage with state; what a record changed before it failed is forgotten."""
+    verdicts = []
+    for record in records:
+        verdict = _apply(name, lambda record: function(record, draft), record)
+        if isinstance(verdict, PenstockError):
+            draft.drop()
+        else:
+            draft.keep()
+        verdicts.append(verdict)
+    return verdicts
 
 
 async def _batch(name: str, function: ApplyBatch, records: list[Record]) -> Sequence[Verdict | PenstockError]:

@@ -4,7 +4,16 @@ import inspect
 import typing
 from typing import Any
 
-from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichBatch, EnrichRecord, Resources, StageConfig
+from penstock.model.component import (
+    Apply,
+    ApplyBatch,
+    ApplyState,
+    Enrich,
+    EnrichBatch,
+    EnrichRecord,
+    Resources,
+    StageConfig,
+)
 from penstock.model.errors import ConfigurationError
 from penstock.model.registry import Registry
 
@@ -23,12 +32,13 @@ STAGES = Registry(
             "fields",
             "inference",
             "registry",
+            "state",
             "pipeline",
         }
     ),
 )
 
-KINDS = (Enrich, EnrichRecord, EnrichBatch, Apply, ApplyBatch)
+KINDS = (Enrich, EnrichRecord, EnrichBatch, Apply, ApplyBatch, ApplyState)
 """What `build` of a stage may return (see `penstock.model.component`)."""
 
 _EITHER: dict[Any, tuple[Any, Any]] = {
@@ -53,7 +63,7 @@ def check(name: str, config: StageConfig) -> None:
 
 def build(
     name: str, config: StageConfig, resources: Resources
-) -> tuple[Any, Enrich | EnrichRecord | EnrichBatch | Apply | ApplyBatch]:
+) -> tuple[Any, Enrich | EnrichRecord | EnrichBatch | Apply | ApplyBatch | ApplyState]:
     """The kind of the stage (one of `KINDS`) and its function, compiled for `config`."""
     module = STAGES.load(name)
     annotated = typing.get_type_hints(module.build).get("return")
@@ -61,8 +71,8 @@ def build(
     either = next((kinds for annotation, kinds in _EITHER.items() if annotation == annotated), None)
     if kind is None and either is None:
         raise ConfigurationError(
-            f"build of the stage {name} must be annotated to return Enrich, EnrichRecord, EnrichBatch, Apply or"
-            " ApplyBatch"
+            f"build of the stage {name} must be annotated to return Enrich, EnrichRecord, EnrichBatch, Apply,"
+            " ApplyBatch or ApplyState"
         )
     wants_resources = len(inspect.signature(module.build).parameters) > 1
     function = module.build(config, resources) if wants_resources else module.build(config)
@@ -72,6 +82,14 @@ def build(
 
 
 def alone(name: str) -> bool:
-    """Whether the stage says of itself (``ALONE = True``) that it is slow, or asks a server about each record."""
+    """Whether the stage has an agent of its own under ``chain: auto``.
+
+    It has state, or says of itself (``ALONE = True``) that it is slow, or asks a server about each record.
+    """
     said: bool = getattr(STAGES.load(name), "ALONE", False)
-    return said
+    return said or has_state(name)
+
+
+def has_state(name: str) -> bool:
+    """Whether the stage remembers something from record to record."""
+    return bool(typing.get_type_hints(STAGES.load(name).build).get("return") == ApplyState)

@@ -116,6 +116,9 @@ def _all(plan: Plan) -> Iterator[_Rights]:
         rights.topic(agent.source, "Delete")
         rights.topic(agent.table_topic, "Read", "Write")
         rights.topic(plan.progress_topic, "Read")
+        if agent.has_state:
+            rights.topic(agent.state_topic, "Read", "Write")
+            rights.transactional_ids.append((f"{agent.state_topic}-", True))  # one a partition
         yield rights
     yield _deliver(plan)
     for sink in plan.sinks:

@@ -89,10 +89,11 @@ def _pipeline() -> Iterator[str]:
 
 def _stages() -> Iterator[str]:
     from penstock.agents.registry import STAGES
-    from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichBatch, EnrichRecord
+    from penstock.model.component import Apply, ApplyBatch, ApplyState, Enrich, EnrichBatch, EnrichRecord
 
     kinds = {Enrich: "adds an enrichment", EnrichRecord: "adds an enrichment", EnrichBatch: "adds an enrichment"}
     kinds |= {Apply: "decides over the record", ApplyBatch: "decides over many at once"}
+    kinds |= {ApplyState: "decides over the record, by what it remembers of others"}
     kinds |= {Apply | ApplyBatch: "decides over the record, or over many at once, as its options have it"}
     kinds |= {EnrichRecord | EnrichBatch: "adds an enrichment"}
 

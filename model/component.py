@@ -9,7 +9,8 @@ A **stage** is a module ``agents/<family>/<name>.py`` with
 * optionally ``def check(config: Config) -> None``, which raises ConfigurationError for what is wrong with the options
   on any machine and their model cannot tell, as in a file that they name,
 * optionally ``ALIASES`` (other names it goes by), ``ADDS_TEXT = True`` (it writes text that `redact` must see) and
-  ``GROUP`` (the enrichment group it writes, its name if absent).
+  ``GROUP`` (the enrichment group it writes, its name if absent), and for a stage with state ``spans(config) -> bool``:
+  whether records that belong together may stand in several partitions.
 
 The return annotation of ``build`` tells the chain how to call it (``Apply | ApplyBatch`` or ``EnrichRecord |
 EnrichBatch`` where the options decide: a coroutine function is the latter):
@@ -22,6 +23,8 @@ EnrichBatch`` where the options decide: a coroutine function is the latter):
 `Apply`         record in, verdict out; a failure makes a dead letter
 `ApplyBatch`    async, the records of a frame in, a verdict each out; for stages that need the network, or for which
                 many records at once are cheaper
+`ApplyState`    a record and the `State` of its partition in, verdict out; a failure makes a dead letter and changes no
+                state
 ==============  =======================================================================================
 
 A **source** is ``connectors/sources/<name>.py`` with ``Config(SourceConfig)``, ``build(config, resources) -> Source``
@@ -49,6 +52,29 @@ EnrichRecord: TypeAlias = Callable[[Record], Annotations | None]
 EnrichBatch: TypeAlias = Callable[[Sequence[Record]], Awaitable[Sequence[Annotations | Exception | None]]]
 Apply: TypeAlias = Callable[[Record], Verdict]
 ApplyBatch: TypeAlias = Callable[[Sequence[Record]], Awaitable[Sequence[Verdict]]]
+
+
+class State(Protocol):
+    """What a stage remembers of one partition, from record to record: keys and values, both bytes.
+
+    It is the runtime's: changes count together with the records that made them, or not at all (see
+    `penstock.agents.runtime.state`). A stage must be a pure function of record and state, without clock or chance, for
+    records are shown to it again after a crash. A record may also come back under its first id much later, as a replay:
+    so what an entry says is said by the id of the record that made it.
+    """
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value, None where there is none."""
+        ...
+
+    def put(self, key: bytes, value: bytes) -> None: ...
+
+    def delete(self, key: bytes) -> None:
+        """Forget the key, if it is there."""
+        ...
+
+
+ApplyState: TypeAlias = Callable[[Record, State], Verdict]
 
 FieldNames: TypeAlias = tuple[str, ...]
 """Names of fields: ``ip`` is any field of that name at any depth, ``user.ip`` that path."""

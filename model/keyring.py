@@ -127,6 +127,11 @@ def load(environ: Mapping[str, str], variable: str = VARIABLE) -> Keyring:
     return Keyring(tuple(unique.values()))
 
 
+def configured(environ: Mapping[str, str]) -> bool:
+    """Whether the environment names any key at all."""
+    return any(environ.get(name, "").strip() for name in (VARIABLE, f"{VARIABLE}_FILE", FILE_VARIABLE))
+
+
 def key_id(secret: bytes) -> str:
     """The id of a key that nobody gave one: 8 hex digits of a hash of it, not all of them decimal.
 

@@ -8,6 +8,8 @@ Errors; such a plan is refused:
 ``unlicensed``        records reach them without `license` (a warning where the file says ``ungoverned: true``)
 ``topic_name``        Kafka does not take a name as a topic's
 ``topic_twice``       two topics of the plan have one name, or names that Kafka cannot tell apart
+``state_shared``      a stage with state shares its agent with others
+``state_spans``       a stage with state needs records together that may stand in several partitions
 ====================  ================================================================================================
 
 Warnings:
@@ -72,11 +74,17 @@ class StageFacts:
     needs_original : bool
         It needs values as they came.
     enabled : bool
+    has_state : bool
+        It remembers something from record to record.
+    spans : bool
+        Records that it needs together may stand in several partitions.
     """
 
     adds_text: bool = False
     needs_original: bool = False
     enabled: bool = True
+    has_state: bool = False
+    spans: bool = False
 
 
 Stages = list[tuple[int, Component, StageFacts]]
@@ -164,6 +172,24 @@ def _no_license_named(plan: Plan, stages: Stages) -> Iterator[Finding]:
             yield Finding("warning", "no_license_named", message, f"stages.{index}")
 
 
+def _state(plan: Plan, stages: Stages) -> Iterator[Finding]:
+    shared = {stage.name for agent in plan.agents if len(agent.stages) > 1 for stage in agent.stages}
+    for index, stage, about in stages:
+        if about.has_state and stage.name in shared:
+            message = (
+                f"{stage.name} has state and shares its agent: after a crash the others would work on records again "
+                "that were sent long ago; say `chain: auto`, or give it a group of its own"
+            )
+            yield Finding("error", "state_shared", message, "chain")
+        if about.spans and plan.pipeline.raw.partitions > 1:
+            message = (
+                f"{stage.name} compares records that may stand in different partitions: the raw topic has "
+                f"{plan.pipeline.raw.partitions}, and records are not moved between them; put the message key (@key) "
+                "among its keys, give the topic one partition, or say `scope: partition`"
+            )
+            yield Finding("error", "state_spans", message, f"stages.{index}")
+
+
 def _retention(plan: Plan) -> Iterator[Finding]:
     raw, enriched = plan.pipeline.raw.retention_hours, plan.pipeline.enriched.retention_hours
     if raw > LONGEST_RAW_RETENTION_HOURS:
@@ -211,6 +237,7 @@ _STAGE_RULES: Final[tuple[Callable[[Plan, Stages], Iterator[Finding]], ...]] = (
     _redact_weakened,
     _behind_or_in_front,
     _no_license_named,
+    _state,
 )
 _PLAN_RULES: Final[tuple[Callable[[Plan], Iterator[Finding]], ...]] = (
     _topics,

@@ -22,7 +22,9 @@ RESERVED = frozenset({INGEST, DELIVER, "raw", "enriched", "dlq", "quarantine", "
 LARGEST_MESSAGE = 25 * 1024 * 1024
 LARGEST_DEAD_LETTER = 60 * 1024 * 1024
 
-TopicKind = Literal["raw", "frames", "enriched", "dead letters", "quarantine", "progress", "cursors", "heads", "table"]
+TopicKind = Literal[
+    "raw", "frames", "enriched", "dead letters", "quarantine", "progress", "cursors", "heads", "table", "state"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,13 @@ class Agent:
     source: str
     target: str
     group: str
+    has_state: bool = False
+    """Whether a stage of it remembers something from record to record."""
+
+    @property
+    def state_topic(self) -> str:
+        """What its stages remember, where they do: compacted, keyed by the stages' own keys."""
+        return f"{self.group}-state"
 
     @property
     def table_topic(self) -> str:
@@ -123,7 +132,11 @@ class Plan:
         return chosen
 
 
-def plan(pipeline: Pipeline, alone: Callable[[str], bool] = lambda use: False) -> Plan:
+def plan(
+    pipeline: Pipeline,
+    alone: Callable[[str], bool] = lambda use: False,
+    has_state: Callable[[str], bool] = lambda use: False,
+) -> Plan:
     """The plan of a pipeline.
 
     Parameters
@@ -133,6 +146,8 @@ def plan(pipeline: Pipeline, alone: Callable[[str], bool] = lambda use: False) -
     alone
         Whether the stage of that name shall have an agent of its own under ``chain: auto`` (it waits for a network,
         say); by default none does.
+    has_state
+        Whether the stage of that name remembers something from record to record; by default none does.
 
     Raises
     ------
@@ -145,7 +160,8 @@ def plan(pipeline: Pipeline, alone: Callable[[str], bool] = lambda use: False) -
         name = _agent_name(group)
         if name in RESERVED or name in {agent.name for agent in agents}:
             raise ConfigurationError(f"an agent cannot be called {name}", hint="rename its stage with `as:`")
-        agents.append(Agent(name, group, source, f"{pipeline.name}.{name}", f"{pipeline.name}.{name}"))
+        remembers = any(has_state(stage.use) for stage in group)
+        agents.append(Agent(name, group, source, f"{pipeline.name}.{name}", f"{pipeline.name}.{name}", remembers))
         source = agents[-1].target
     taken = {agent.name for agent in agents} | RESERVED
     for sink in pipeline.sinks:
@@ -208,6 +224,8 @@ def _topics(pipeline: Pipeline, agents: list[Agent]) -> list[Topic]:
         )
         topics.append(Topic(agent.target, "frames", count, frames, personal=not redacted))
         topics.append(Topic(agent.table_topic, "table", count, compacted))
+        if agent.has_state:
+            topics.append(Topic(agent.state_topic, "state", count, {**compacted, **large}))
     aside = {**personal, "max.message.bytes": str(LARGEST_DEAD_LETTER)}
     return [
         *topics,

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from penstock.agents.registry import STAGES, alone
+from penstock.agents.registry import STAGES, alone, has_state
 from penstock.model.errors import ConfigurationError
 from penstock.model.registry import Registry
 from penstock.topology.lint import StageFacts
@@ -55,7 +55,7 @@ def compile_plan(
         names = {old.name: new.name for old, new in zip(pipeline.stages, stages, strict=True)}
         ready["chain"] = [[names.get(name, name) for name in group] for group in pipeline.chain]
     try:
-        return plan(pipeline.model_copy(update=ready), alone)
+        return plan(pipeline.model_copy(update=ready), alone, has_state)
     except ConfigurationError as error:
         raise _at(source, error, ("chain",)) from None
 
@@ -68,7 +68,9 @@ def facts(plan: Plan) -> dict[str, StageFacts]:
         found[stage.name] = StageFacts(
             adds_text=getattr(module, "ADDS_TEXT", False),
             needs_original=getattr(module, "ORIGINAL", False),
-            enabled=module.Config.model_validate(stage.options).enabled,
+            enabled=(config := module.Config.model_validate(stage.options)).enabled,
+            has_state=has_state(stage.use),
+            spans=module.spans(config) if hasattr(module, "spans") else False,
         )
     return found
 

@@ -19,6 +19,10 @@ The protocol (the numbers stand in the code):
    frame, which the next hop trims. The next frame of a partition may be worked on and sent while some before it are
    under way: the broker takes them in order and nothing behind one that it refused, and each has the rest of its
    effects in its turn. One that fails ends the agent, which begins again with step 1.
+7. **State.** Where stages remember records, what a frame changed is committed, with its place, between the output's
+   acknowledgement and the table (`agents/runtime/state.py`). So the state may stand behind the output. Then the agent
+   begins at the state's place, and works on what the output has already without sending it. The input is purged up to
+   the state's place only.
 
 What is Faust's part in this, and at which seams it is told where to stand, is in `agents/runtime/app.py`; steps 3 to 6
 are those of one partition, in `agents/runtime/lane.py`.
@@ -43,13 +47,15 @@ from penstock.agents.runtime.attempts import Attempts
 from penstock.agents.runtime.cluster import Cluster
 from penstock.agents.runtime.deadletter import DeadLetters
 from penstock.agents.runtime.framing import FrameWriter
-from penstock.agents.runtime.lane import Lane, Shared
+from penstock.agents.runtime.lane import Lane, Memory, Shared
 from penstock.agents.runtime.lease import Lease
 from penstock.agents.runtime.logs import logger
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.processing import Processor
 from penstock.agents.runtime.progress import Progress, read_progresses
+from penstock.agents.runtime.state import PartitionState
 from penstock.agents.runtime.tail import TAIL_FRAMES, frames_tail, place_of
+from penstock.agents.runtime.topic_ids import topic_id
 from penstock.codecs.frame import Head
 from penstock.model.errors import FencedError, PenstockError
 from penstock.topology.plan import Agent, Plan
@@ -83,7 +89,11 @@ class Hop:
         self._labels = (plan.pipeline.name, agent.name)
         log = logger().bind(pipeline=plan.pipeline.name, agent=agent.name)
         self._processor = Processor(plan, agent, chain, letters, payloads, log)
+        self._has_state = chain.has_state
         self._lanes: dict[TP, Lane] = {}
+        self._states: list[PartitionState] = []
+        self._placing = asyncio.Lock()
+        self._restoring = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] | None = None
         self._placed = False
@@ -119,6 +129,7 @@ class Hop:
                 task.cancel()
             self._failure.cancel()
             await self._end_lanes()
+            await self._close_states()
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._app.stop(), 20)
             attempts.close()
@@ -147,18 +158,31 @@ class Hop:
 
     async def take_places(self, consumer: Consumer) -> None:
         """Step 1: read where each assigned partition stands, and seek there. Called by Faust's consumer."""
+        if not self._has_state:
+            await self._take_places(consumer)
+            return
+        async with self._placing:  # Faust may ask twice at a time, and a state is opened once
+            await self._take_places(consumer)
+
+    async def _take_places(self, consumer: Consumer) -> None:
         try:
             mine = [tp for tp in consumer.assignment() if tp.topic == self._agent.source]
             self.give_up_places(set(mine))
+            if self._has_state:
+                await self._end_lanes()
+                await self._close_states()
             numbers = [tp.partition for tp in mine]
             heads = await frames_tail(self._cluster, self._agent.target, numbers) if mine else {}
             delivered = await read_progresses(self._cluster, self._plan, numbers) if mine else {}
             share = max(LEAST_SHARE, BUFFERED_FRAMES // max(1, len(mine)))
             for tp in mine:
-                place = self._place(tp.partition, heads.get(tp.partition), delivered.get(tp.partition))
+                own = self._own_place(tp.partition, heads.get(tp.partition))
+                place, memory = _further(own, delivered.get(tp.partition)), None
+                if self._has_state:
+                    place, memory = await self._remember(consumer, tp, place, place is own)
                 await consumer.seek_wait({tp: place.input if place else 0})
                 consumer.stand_at(tp, place.input if place else 0)
-                self._open(consumer, tp, place, share)
+                self._open(consumer, tp, place, share, memory)
             metrics.REBALANCES.labels(*self._labels).inc()
             metrics.PARTITIONS.labels(*self._labels).set(len(mine))
             self._placed = True
@@ -174,13 +198,13 @@ class Hop:
             if lane is not None:
                 lane.close()
 
-    def _open(self, consumer: Consumer, tp: TP, place: Place | None, share: int) -> None:
+    def _open(self, consumer: Consumer, tp: TP, place: Place | None, share: int, memory: Memory | None) -> None:
         self.give_up_places({tp})  # Faust may ask for places twice at a time
         if self._failure is None or self._failure.done():  # and once more when it is being stopped
             return
         frame_bytes = self._plan.pipeline.batching.frame_bytes
         writer = FrameWriter(self._producer, self._agent.target, tp.partition, self._labels, frame_bytes)
-        lane = self._lanes[tp] = Lane(self._shared, consumer, tp, place, writer, share)
+        lane = self._lanes[tp] = Lane(self._shared, consumer, tp, place, writer, share, memory)
         for task in lane.tasks:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -190,16 +214,53 @@ class Hop:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=20)
 
-    def _place(self, partition: int, head: Head | None, delivered: Progress | None) -> Place | None:
-        """Steps 1 and 2: the place by the output's tail, else by the table, or else where delivery is.
-
-        Delivery is further only where another plan did the work since: that one's frames did not come by here.
-        """
+    def _own_place(self, partition: int, head: Head | None) -> Place | None:
+        """Steps 1 and 2: the place by the output's tail, else by the table."""
         saved = self._table.get(partition)
-        place = place_of(head) if head else Place(*saved) if saved is not None else None
-        if delivered is None or (place is not None and (place.epoch, place.next) >= (delivered.epoch, delivered.next)):
-            return place
-        return Place(delivered.epoch, delivered.next, 0)
+        return place_of(head) if head else Place(*saved) if saved is not None else None
+
+    # state ----------------------------------------------------------------------------------------------------------
+
+    async def _remember(
+        self, consumer: Consumer, tp: TP, output: Place | None, by_output: bool
+    ) -> tuple[Place | None, Memory]:
+        """Step 7: the place to begin at, and the state that it is the place of.
+
+        `by_output` is false where another plan did what lies below `output`: then those frames may not have come by.
+        """
+        state = await self._open_state(tp.partition)
+        place = state.place
+        if not state.began and output is None:
+            await state.stand_at(None)  # so that who dies before the first commit knows that it has seen nothing
+        elif output is not None and (not state.began or _before(place, output)):
+            if not state.began or not by_output or (place.input if place else 0) < await consumer.begins_at(tp):
+                self._processor.log.warning(
+                    "what came before is not remembered", partition=tp.partition, state=place and place.next,
+                    place=output.next,
+                )  # fmt: skip
+                await state.stand_at(output)
+                place = output
+        elif output is not None:
+            place = output
+        return place, Memory(state, output)
+
+    async def _open_state(self, partition: int) -> PartitionState:
+        tp = TopicPartition(self._agent.state_topic, partition)
+        known = await topic_id(self._producer, tp.topic)
+        folder = self._folder / self._agent.name / "state" / str(partition)
+        state = PartitionState(self._cluster, tp, known, folder)
+        self._states.append(state)
+        self._restoring = True
+        try:
+            await state.open()
+        finally:
+            self._restoring = False
+        return state
+
+    async def _close_states(self) -> None:
+        while self._states:
+            with contextlib.suppress(Exception):  # a producer that is broken; whoever opens it next fences it
+                await asyncio.wait_for(self._states.pop().close(), 20)
 
     # watching -------------------------------------------------------------------------------------------------------
 
@@ -212,7 +273,8 @@ class Hop:
             if self._app.unassigned:  # more workers than partitions: ready to take over
                 self.joined.set()
             before, restored = restored, self._app.restored()
-            if (self.joined.is_set() and not self._app.rebalancing) or restored != before:
+            # restoring state ends by itself where nothing comes
+            if (self.joined.is_set() and not self._app.rebalancing) or restored != before or self._restoring:
                 settled = time.monotonic()
             elif time.monotonic() - settled > STUCK_SECONDS:
                 raise PenstockError(
@@ -241,3 +303,17 @@ class Hop:
             with contextlib.suppress(Exception):  # a purge that fails is done by the next one
                 async with self._cluster.admin() as admin:
                     await admin.delete_records(floors)
+
+
+def _further(own: Place | None, delivered: Progress | None) -> Place | None:
+    """Step 2: our own place, or where delivery is if that is further.
+
+    It is further only where another plan did the work since: that one's frames did not come by here.
+    """
+    if delivered is None or (own is not None and not _before(own, delivered)):
+        return own
+    return Place(delivered.epoch, delivered.next, 0)
+
+
+def _before(place: Place | None, other: Place | Progress) -> bool:
+    return place is None or (place.epoch, place.next) < (other.epoch, other.next)

@@ -16,6 +16,9 @@ the broker has acknowledged is `place`: what stands in the table, and below whic
 It also knows which message of its input comes next: frames topics have no gaps, but Faust may skip a message, or hand
 one on that it fetched before a seek. What comes too soon is not looked at; the one before it is fetched again.
 
+Where stages have state (`agents/runtime/state.py`), a lane begins at the place that the state counts up to. Frames
+from there up to where the output ends change the state once more and are not sent; then it goes on as any other.
+
 A lane takes whatever comes; when it holds its share of frames, and not only small ones, the consumer is told to hold
 the partition back, until half of them are done. A failure of either task ends the agent, which is started anew.
 """
@@ -38,7 +41,9 @@ from penstock.agents.runtime.framing import FrameWriter
 from penstock.agents.runtime.healing import Healing
 from penstock.agents.runtime.lease import Lease
 from penstock.agents.runtime.processing import Counts, Processed, Processor
+from penstock.agents.runtime.state import PartitionState
 from penstock.agents.runtime.waiting import Arrival, Waiting
+from penstock.agents.state import Draft
 from penstock.codecs.frame import Frame, decode
 from penstock.topology.spec import Batching
 
@@ -72,6 +77,26 @@ class _Sent:
     began: float
     whole: bool
     """Whether the arrivals are done with this."""
+    silent: bool = False
+    """Whether the output had it before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The state of a lane's partition, and how far the output is, which may be further."""
+
+    state: PartitionState
+    output: Place | None
+
+    def in_output(self, epoch: int, offset: int) -> bool:
+        """Whether the output has what became of this raw offset."""
+        return self.output is not None and (epoch, offset) < (self.output.epoch, self.output.next)
+
+    def until(self, frame: Frame) -> int:
+        """The last offset of the frame that is treated as its first one is."""
+        if self.output is None or not self.in_output(frame.epoch, frame.first) or frame.epoch != self.output.epoch:
+            return frame.last
+        return min(frame.last, self.output.next - 1)
 
 
 class Lane:
@@ -83,6 +108,8 @@ class Lane:
         Where it stands, by its output.
     share : int
         Frames that it may hold, waiting, worked on or under way.
+    memory : Memory, optional
+        Where stages have state; `place` is then where that stands.
 
     Attributes
     ----------
@@ -91,9 +118,17 @@ class Lane:
     """
 
     def __init__(
-        self, shared: Shared, consumer: Consumer, tp: TP, place: Place | None, writer: FrameWriter, share: int
+        self,
+        shared: Shared,
+        consumer: Consumer,
+        tp: TP,
+        place: Place | None,
+        writer: FrameWriter,
+        share: int,
+        memory: Memory | None = None,
     ) -> None:
         self.place = place
+        self._memory = memory
         self._shared = shared
         self._consumer = consumer
         self._tp = tp
@@ -241,7 +276,7 @@ class Lane:
         while True:
             async with attempts.turn(partition):
                 until, poisonous = attempts.limit(partition, frame.epoch, frame.first, frame.last)
-                piece = frame.upto(until)
+                piece = frame.upto(until if self._memory is None else min(until, self._memory.until(frame)))
                 if not await self._do_piece(arrivals, piece, poisonous, whole=piece.last == frame.last):
                     return
             if piece.last == frame.last:
@@ -254,14 +289,15 @@ class Lane:
         began = time.perf_counter()
         done = piece.first - 1  # given up, not died of
         attempts.begin(partition, piece.epoch, piece.first, piece.last)
+        draft = self._memory.state.draft() if self._memory is not None else None
         try:
-            processed = await self._shared.processor.process(partition, piece, poisonous)
+            processed = await self._shared.processor.process(partition, piece, poisonous, draft)
             if self._shared.lease.check() != self._shared.generation:
                 attempts.stood_still(partition)
                 return False
             if not attempts.suspects(partition):  # the mark says what the chain is at, no more
                 attempts.end(partition, piece.last)
-            if not await self._send(arrivals, piece, processed, began, whole):
+            if not await self._send(arrivals, piece, processed, began, whole, draft):
                 return False
             if attempts.suspects(partition):
                 await self._under_way.join()
@@ -271,10 +307,24 @@ class Lane:
         return True
 
     async def _send(
-        self, arrivals: list[Arrival], piece: Frame, processed: Processed, began: float, whole: bool
+        self,
+        arrivals: list[Arrival],
+        piece: Frame,
+        processed: Processed,
+        began: float,
+        whole: bool,
+        draft: Draft | None,
     ) -> bool:
         """Step 6, up to sending; False where a rebalance came between."""
         processor, offset = self._shared.processor, arrivals[0].offset
+        if self._memory is not None and draft is not None:
+            if not self._may_act():
+                return False
+            self._memory.state.under_way(draft.changes)
+            if self._memory.in_output(piece.epoch, piece.first):
+                self._sent_to = advance(piece, offset)
+                await self._hand_on(_Sent(arrivals, [], self._sent_to, None, began, whole, silent=True))
+                return True
         await processor.stow(processed)
         if not self._may_act():  # step 5
             return False
@@ -300,6 +350,10 @@ class Lane:
             if not self._may_act():  # step 5
                 return
             if sent.reached is not None:
+                if self._memory is not None:
+                    await self._memory.state.commit(sent.reached)
+                    if not self._may_act():
+                        return
                 self._reach(sent, sent.reached)
             if sent.whole:
                 for arrival in sent.arrivals:
@@ -312,7 +366,8 @@ class Lane:
     def _reach(self, sent: _Sent, reached: Place) -> None:
         partition = self._tp.partition
         entry = [reached.epoch, reached.next, reached.input]
-        sent.arrivals[0].context.run(self._shared.table.__setitem__, partition, entry)
+        if not sent.silent:
+            sent.arrivals[0].context.run(self._shared.table.__setitem__, partition, entry)
         self.place = reached
         metrics.NEXT.labels(*self._labels, str(partition)).set(reached.next)
         metrics.FRAME_SECONDS.labels(*self._labels).observe(time.perf_counter() - sent.began)

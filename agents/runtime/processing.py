@@ -16,6 +16,7 @@ from penstock.agents.runtime.deadletter import DeadLetters
 from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.retrying import run_with_retries
+from penstock.agents.state import Draft
 from penstock.codecs.frame import Frame
 from penstock.model.record import Entry, Kept, Stub, record_id
 from penstock.topology.plan import Agent, Plan
@@ -47,8 +48,11 @@ class Processor:
         """Of metrics: pipeline and agent."""
         return self.plan.pipeline.name, self.agent.name
 
-    async def process(self, partition: int, frame: Frame, poisonous: bool) -> Processed:
-        """Run the chain over the frame, for as long as it takes; `poisonous` quarantines its one record unseen."""
+    async def process(self, partition: int, frame: Frame, poisonous: bool, state: Draft | None = None) -> Processed:
+        """Run the chain over the frame, for as long as it takes; `poisonous` quarantines its one record unseen.
+
+        `state` has the frame's changes afterwards; those of a run that was given up are not among them.
+        """
         gone: list[Aside] = []
         entries = await self.payloads.fetch(frame.entries, partition, self.agent.name, gone)
         if poisonous:
@@ -56,7 +60,7 @@ class Processor:
         else:
             handling = self.plan.pipeline.error_handling
             result, attempts = await run_with_retries(
-                lambda some: patiently(lambda: self._run_chain(partition, some), handling, self.labels),
+                lambda some: patiently(lambda: self._run_chain(partition, some, state), handling, self.labels),
                 entries,
                 handling,
             )
@@ -71,8 +75,13 @@ class Processor:
         """Write the letters of what died or is quarantined, and wait until the broker has them."""
         await self.letters.set_aside(partition, processed.result.aside, frame.topic_id, processed.attempts)
 
-    async def _run_chain(self, partition: int, entries: Sequence[Entry]) -> Result:
-        return await self.chain.run(self.plan.pipeline.raw_topic, partition, entries)
+    async def _run_chain(self, partition: int, entries: Sequence[Entry], state: Draft | None) -> Result:
+        if state is None:
+            return await self.chain.run(self.plan.pipeline.raw_topic, partition, entries)
+        draft = Draft(state)
+        result = await self.chain.run(self.plan.pipeline.raw_topic, partition, entries, draft)
+        draft.keep()
+        return result
 
     def _condemn(self, partition: int, frame: Frame) -> Result:
         """Quarantine the one record of the frame unseen: it killed its worker again and again."""

@@ -155,6 +155,8 @@ class Releaser:
         before = []
         for stage in pipeline.stages:
             config = registry.configure(stage.use, stage.options)
+            if registry.has_state(stage.use):
+                continue  # what it remembers is the stream's, and no letter here shall be another one's duplicate
             if stage.use != RELEASED_STAGE:
                 before.append((stage.use, config))
             elif config.enabled:

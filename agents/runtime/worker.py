@@ -42,6 +42,7 @@ from penstock.codecs.avro import ENRICHED_SCHEMA, AvroDecoder, AvroEncoder
 from penstock.codecs.enriched import ENRICHMENT_VERSION, MetadataWriter
 from penstock.codecs.schema_registry import SchemaRegistry
 from penstock.connectors import registry as connectors
+from penstock.model import keyring
 from penstock.model.component import Event, Resources, Sink
 from penstock.model.errors import ConfigurationError, PenstockError
 from penstock.stores.claims import Claims, store_url
@@ -212,6 +213,11 @@ class Worker:
         async def run(stop: asyncio.Event) -> None:
             stages = [(stage.use, registry.configure(stage.use, stage.options)) for stage in agent.stages]
             chain = Chain(stages, self.resources)
+            if chain.has_state and not keyring.configured(self.environ):
+                raise ConfigurationError(
+                    f"{agent.name} remembers records, and there is no key to do so under",
+                    hint="make one with `openssl rand -hex 32` and set PENSTOCK_HASH_KEY",
+                )
             async with self._clients() as (producer, letters):
                 hop = self.hops[agent.name] = Hop(
                     self.cluster, self.plan, agent, chain, producer, letters, self._payloads, self.lease, folder

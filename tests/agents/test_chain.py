@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from penstock.agents import registry
 from penstock.agents.chain import AT_ONCE, LONG_SECONDS, Aside, Chain, Result, trace
-from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichBatch, Resources, StageConfig
+from penstock.agents.state import Draft
+from penstock.model.component import Apply, ApplyBatch, ApplyState, Enrich, EnrichBatch, Resources, StageConfig, State
 from penstock.model.errors import DecodeError, EnrichmentError, ServiceUnreachableError, StageError, UnreachableError
 from penstock.model.record import Entry, Kept, Lost, Record, Stub
 from penstock.model.verdict import KEEP, Deny, Drop, Keep, Quarantine, Verdict
@@ -468,3 +469,55 @@ def test_what_a_stage_keeps_must_be_json(stage: Any, keep: Keep) -> None:
     assert result.aside[0].detail == "stage odd raised TypeError"
     assert result.counts["odd"].outcomes == {"kept": 1, "dead:stage": 1}
     assert SECRET not in repr(result.aside)
+
+
+def _counting(record: Record, state: State) -> Verdict:
+    """Notes how many records it saw before; fails where the record says so, after it changed the state."""
+    seen = int(state.get(b"seen") or b"0")
+    state.put(b"seen", b"%d" % (seen + 1))
+    if record.data.get("fail"):
+        raise KeyError("secret")
+    return Keep(notes={"seen": seen})
+
+
+def _seen(result: Result) -> list[Any]:
+    return [json_notes(entry).get("seen") if isinstance(entry, Kept) else entry.code for entry in result.entries]
+
+
+def test_what_a_record_changed_before_it_failed_is_forgotten(stage: Any) -> None:
+    counting = chain(stage("counting", ApplyState, _counting))
+    assert counting.has_state
+    assert not chain("hash").has_state
+    assert _seen(run(counting, [kept(0), kept(1, {"fail": True}), kept(2)])) == [0, "stage", 1]
+
+
+def test_a_chain_remembers_as_long_as_it_lives_or_what_it_is_handed(stage: Any) -> None:
+    counting = chain(stage("counting", ApplyState, _counting))
+    state = Draft()
+    assert _seen(run(counting, [kept(0), kept(1)])) == [0, 1]
+    assert _seen(run(counting, [kept(2)])) == [2]
+    assert _seen(asyncio.run(counting.run(TOPIC, PARTITION, [kept(0)], state))) == [0]
+    assert _seen(asyncio.run(counting.run(TOPIC, PARTITION, [kept(1)], state))) == [1]
+    assert _seen(run(counting, [kept(3)])) == [3]
+
+
+def test_stages_with_state_share_nothing(stage: Any) -> None:
+    both = chain(stage("counting", ApplyState, _counting), stage("other", ApplyState, _counting))
+    state = Draft()
+    asyncio.run(both.run(TOPIC, PARTITION, [kept(0), kept(1)], state))
+    assert state.changes == {b"\0seen": b"2", b"\1seen": b"2"}
+
+
+def test_a_frame_that_is_tried_again_starts_from_the_same_state(stage: Any) -> None:
+    tries = []
+
+    async def unreachable(records: Sequence[Record]) -> list[Verdict]:
+        tries.append(len(records))
+        if len(tries) == 1:
+            raise UnreachableError("a server", "nowhere")
+        return [KEEP for _ in records]
+
+    both = chain(stage("counting", ApplyState, _counting), stage("asking", ApplyBatch, unreachable))
+    with pytest.raises(UnreachableError):
+        run(both, [kept(0), kept(1)])
+    assert _seen(run(both, [kept(0), kept(1)])) == [0, 1]

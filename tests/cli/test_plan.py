@@ -47,6 +47,7 @@ def test_json(call, file):
         "source": "orders.ingest",
         "target": "orders.tag-redact",
         "group": "orders.tag-redact",
+        "has_state": False,
     }
     assert plan["sources"][0]["transactional_id"] == "orders.source.people"
     assert {topic["name"] for topic in plan["topics"] if topic["personal"]} == {
@@ -137,6 +138,17 @@ def test_acls_allow_each_component_what_it_does_and_no_more(call, file):
     }
     created = {name for operation, _, name in found["User:orders-setup"] if operation == "Create"}
     assert created == {topic["name"] for topic in json.loads(call("plan", file, "--json").stdout)["topics"]}
+
+
+def test_an_agent_that_remembers_records_may_write_what_it_remembers(call, tmp_path):
+    file = tmp_path / "orders.yml"
+    file.write_text(FILE.replace("[tag, redact, license]", "[tag, redact, license, {dedup: {scope: partition}}]", 1)
+                    .replace("[license]]", "[license], [dedup]]"))  # fmt: skip
+    found = rights(call("plan", file, "--acls").stdout)
+    topic = "orders.dedup-state"
+    wanted = {("Read", "topic", topic), ("Write", "topic", topic), ("Write", "transactional-id", f"{topic}-*")}
+    assert wanted <= found["User:orders-dedup"]
+    assert not any(resource == topic for _, _, resource in found["User:orders-license"])
 
 
 def test_personal_topics_are_marked_in_acls(call, file):

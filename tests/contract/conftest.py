@@ -10,8 +10,9 @@ import pytest
 from msgspec import UNSET
 
 from penstock.agents import registry
+from penstock.agents.state import Draft
 from penstock.cli.demo import networks
-from penstock.model.component import ApplyBatch, Enrich, EnrichBatch, EnrichRecord, Resources
+from penstock.model.component import ApplyBatch, ApplyState, Enrich, EnrichBatch, EnrichRecord, Resources
 from penstock.model.record import Kept, Record
 from penstock.model.verdict import Keep, Verdict
 
@@ -70,6 +71,8 @@ def run(environ: dict[str, str]) -> Callable[..., Any]:
             return answer if kind is EnrichBatch else _shown(answer)
         if kind is EnrichRecord:
             return function(record)
+        if kind is ApplyState:
+            return _shown(function(record, Draft()))
         return _shown(function(record))
 
     return run

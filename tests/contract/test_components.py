@@ -30,8 +30,18 @@ from penstock.agents.redact._policy import maker
 from penstock.agents.redact._recognizer import RECOGNIZERS
 from penstock.agents.redact._sealing import Scope, SubjectKey, body
 from penstock.agents.redact._strategy import STRATEGIES, stand_in
+from penstock.agents.state import Draft
 from penstock.connectors.registry import SINKS, SOURCES, manifest
-from penstock.model.component import ApplyBatch, Enrich, EnrichBatch, Resources, SinkConfig, SourceConfig, StageConfig
+from penstock.model.component import (
+    ApplyBatch,
+    ApplyState,
+    Enrich,
+    EnrichBatch,
+    Resources,
+    SinkConfig,
+    SourceConfig,
+    StageConfig,
+)
 from penstock.model.errors import ConfigurationError
 from penstock.model.keyring import Key
 from penstock.model.record import Kept, Record, Stub
@@ -290,6 +300,8 @@ def test_a_stage_changes_nothing_in_place(name: str, resources: Resources) -> No
             function(record.data)
         elif kind in (ApplyBatch, EnrichBatch):
             await function([record])
+        elif kind is ApplyState:
+            function(record, Draft())
         else:
             function(record)
 

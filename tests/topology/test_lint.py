@@ -13,6 +13,8 @@ FACTS = {
     "map": StageFacts(adds_text=True),
     "geocode": StageFacts(needs_original=True),
     "off": StageFacts(enabled=False),
+    "dedup": StageFacts(has_state=True, spans=True),
+    "keyed": StageFacts(has_state=True),
 }
 SOUND = {"name": "orders", "license": "CC0-1.0", "stages": ["tag", "redact", "license"], "sinks": ["graph"]}
 
@@ -55,6 +57,8 @@ CASES = [
     ({"enriched": {"retention_hours": 1}}, [("warning", "enriched_retention", "enriched.retention_hours")]),
     ({"batching": {"frame_bytes": 2048}}, [("warning", "large_claims", "batching.claim_bytes")]),
     ({"sinks": []}, [("warning", "no_sinks", "sinks")]),
+    ({"stages": ["redact", "license", "keyed"], "chain": "fused"}, [("error", "state_shared", "chain")]),
+    ({"stages": ["redact", "license", "dedup"], "chain": "topics"}, [("error", "state_spans", "stages.2")]),
 ]
 
 
@@ -90,3 +94,11 @@ def test_every_code_is_documented_and_tried():
     documented = set(re.findall(r"^``(\w+)``", module.__doc__ or "", re.MULTILINE))
     tried = {code for _, expected in CASES for _, code, _ in expected}
     assert documented == tried
+
+
+def test_a_stage_with_state_that_needs_nothing_of_other_partitions_is_well():
+    stages = {"stages": ["redact", "license", "keyed"], "chain": [["redact", "license"], ["keyed"]]}
+    assert found(**stages) == []
+    assert (
+        found(**{**stages, "stages": ["redact", "license", "dedup"], "chain": "topics", "raw": {"partitions": 1}}) == []
+    )

@@ -119,3 +119,17 @@ def test_select_takes_agents_and_stages_by_name():
     assert found.select(["redact", "tag", "deliver"]) == ["tag-redact", "deliver"]
     with pytest.raises(ConfigurationError, match="no agent or stage is called nobody"):
         found.select(["nobody"])
+
+
+def test_what_a_stage_remembers_has_a_topic_of_its_own():
+    found = plan(
+        Pipeline.model_validate({"name": "orders", "stages": ["tag", "dedup", "license"]}),
+        lambda use: use == "dedup",
+        lambda use: use == "dedup",
+    )
+    assert [agent.has_state for agent in found.agents] == [False, True, False]
+    (topic,) = [topic for topic in found.topics if topic.kind == "state"]
+    assert topic.name == found.agents[1].state_topic == "orders.dedup-state"
+    assert topic.partitions == found.pipeline.raw.partitions
+    assert topic.config["cleanup.policy"] == "compact"
+    assert not topic.personal
