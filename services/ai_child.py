@@ -10,24 +10,7 @@ from typing import IO, Any
 
 import msgspec
 
-from penstock.services.ai_workers import LENGTH_BYTES
-
-
-class ContentError(Exception):
-    """The content cannot be read; the engine is fine.
-
-    Attributes
-    ----------
-    code : str
-        In snake case; a key of `penstock.services.ai_engine.STATUS`.
-    message : str
-        Never a part of the content.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+from penstock.services.ai_workers import LENGTH_BYTES, ContentError
 
 
 def main(memory_bytes: int, cpu_seconds: int) -> None:

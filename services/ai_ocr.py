@@ -13,16 +13,11 @@ import pycld2
 import pypdfium2
 from PIL import Image, ImageOps
 
-from penstock.services.ai_child import ContentError
+from penstock.services.ai_languages import ISO
 from penstock.services.ai_reader import Line, Picture, reader
+from penstock.services.ai_workers import ContentError
 
 FORMATS: Final = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
-LANGUAGES: Final = {
-    "eng": "en", "deu": "de", "fra": "fr", "spa": "es", "ita": "it", "por": "pt", "nld": "nl", "swe": "sv", "dan": "da",
-    "nor": "no", "fin": "fi", "pol": "pl", "ces": "cs", "slk": "sk", "slv": "sl", "hrv": "hr", "hun": "hu", "ron": "ro",
-    "est": "et", "lav": "lv", "lit": "lt", "tur": "tr", "ind": "id", "msa": "ms", "cat": "ca", "zho": "zh", "jpn": "ja",
-}  # fmt: skip
-"""What the models read: ISO 639-3 -> ISO 639-1."""
 
 _MOST_PIXELS: Final = 60_000_000
 _MOST_PAGES: Final = 50
@@ -89,7 +84,7 @@ def language(text: str, languages: Sequence[str]) -> str:
     _, _, details = pycld2.detect("".join(char if char.isprintable() else " " for char in text), isPlainText=True)
     for _, code, percent, _ in details:
         for name in languages:
-            if percent and LANGUAGES[name] == code.split("-")[0]:
+            if percent and ISO.get(code.split("-")[0]) == name:
                 return name
     return languages[0]
 

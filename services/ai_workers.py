@@ -46,6 +46,23 @@ class Limits:
     wall_seconds: float = 90.0
 
 
+class ContentError(Exception):
+    """The content cannot be read; the engine is fine.
+
+    Attributes
+    ----------
+    code : str
+        In snake case; a key of `penstock.services.ai_engine.STATUS`.
+    message : str
+        Never a part of the content.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
 class WorkError(Exception):
     """A question that got no result.
 

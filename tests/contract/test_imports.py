@@ -30,6 +30,7 @@ THEIR_LAYER = "agents.runtime"
 STATED: dict[tuple[str, str], str] = {
     ("penstock.agents.license._registry", "stores"): "what the registry says is shared through the cache",
     ("penstock.agents.redact.redact", "stores"): "the keys that values are sealed with are in the vault",
+    ("penstock.agents.enrich._ai_engine", "stores"): "what the engine said is kept as a cache keeps it",
 }
 """Exceptions, (module, layer) -> why."""
 
