@@ -11,9 +11,8 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-_GAP: Final = 0.26  # of the line's height, which is about 1.3 em; a space is 0.25 em and what its neighbours leave
-_EVEN: Final = 0.2  # spread of the distances between letters, of their median: below it, letters are equally wide
-_TWICE: Final = 1.6  # of that median: where letters are equally wide, a space takes the room of one
+_GAP: Final = 0.2  # of the line's height, which is about 1.3 em; a space is 0.25 em and what its neighbours leave
+_WIDER: Final = 1.8  # than what most letters of the line leave between them, which differs from face to face
 _EDGE: Final = 0.1  # of the height, above and below: what intrudes from other lines
 
 
@@ -38,16 +37,10 @@ def swallowed(strip: Any, places: Sequence[float], texts: Sequence[str]) -> list
     ]
     if not pairs:
         return []
-    steps = np.array([centres[index] - centres[index - 1] for index in pairs])
-    usual = float(np.median(steps))
-    even = len(steps) >= 6 and float(np.median(np.abs(steps - usual))) < _EVEN * usual / 2
     empty = ~_inked(strip)
-    return [
-        index
-        for index, step in zip(pairs, steps, strict=True)
-        if (not even or step > _TWICE * usual)
-        and _longest_run(empty[int(centres[index - 1]) : int(centres[index]) + 1]) > _GAP * height
-    ]
+    gaps = [_longest_run(empty[int(centres[index - 1]) : int(centres[index]) + 1]) / height for index in pairs]
+    least = max(_GAP, _WIDER * float(np.percentile(gaps, 80)))
+    return [index for index, gap in zip(pairs, gaps, strict=True) if gap > least]
 
 
 def _has_spaces(texts: Sequence[str]) -> bool:

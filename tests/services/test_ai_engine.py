@@ -124,7 +124,8 @@ async def test_a_scanned_pdf_is_drawn_and_read_and_a_printed_one_answers_from_it
     scan = saved(pages[0], "PDF", save_all=True, append_images=pages[1:], resolution=100)
     status, answer = await ask(OCR, scan, mime_type="application/pdf")
     assert status == 200
-    assert {"anna.schmidt@example.com", "+1", "0143", "4711"} <= set(answer["text"].split())
+    assert {"anna.schmidt@example.com", "4711"} <= set(answer["text"].split())
+    assert "+12025550143" in answer["text"].replace(" ", "")
     assert {word["page"] for word in answer["words"]} == {1, 2}
     status, answer = await ask(OCR, printed("Total due: 12.50 EUR", "Thank you"), mime_type="application/pdf")
     assert (status, answer["text"], answer["confidence"]) == (200, "Total due: 12.50 EUR\nThank you", 1.0)
