@@ -185,6 +185,8 @@ async def _step(name: str, kind: Any, function: Any, live: dict[int, Record], co
         aside = _settle(name, record, verdict)
         if aside is not None:
             stopped[index] = aside
+        elif isinstance(verdict, Keep) and verdict.failed:
+            _note_failure(name, record, verdict.failed, count)
     return stopped
 
 
@@ -229,6 +231,10 @@ def _failed(name: str, record: Record, error: Exception, count: StageCount) -> N
             code = error.code
         case _:
             code = type(error).__name__
+    _note_failure(name, record, code, count)
+
+
+def _note_failure(name: str, record: Record, code: str, count: StageCount) -> None:
     count.outcomes[f"failed:{code}"] += 1
     _merge(record, {"errors": {name: code}})
 

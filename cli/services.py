@@ -19,7 +19,8 @@ _NONE = "no services are running; `penstock services start` starts them"
 @app.command()
 def start(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which; all that are installed if none is named.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Which; all that are installed if none is named.", show_default=False),
     ] = None,
     port: Annotated[
         list[str] | None, typer.Option(metavar="NAME=PORT", help="A port that must be had. Repeat for more.")

@@ -66,7 +66,8 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
             "it signs nothing",
         ),
         "AI_ENGINE_URL": Variable(
-            "The AI engine that the stages `ocr` and `stt` ask, where their options name none.", "`http://localhost:8000`"
+            "The AI engine that the stages `ocr` and `stt` ask, where their options name none.",
+            "`http://localhost:8000`",
         ),
         "AI_ENGINE_WHISPER": Variable(
             "Folder of a model of faster-whisper, which the reference AI engine writes down speech with.",

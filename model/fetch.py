@@ -23,6 +23,7 @@ A failure is an `EnrichmentError` whose reason is one of `REASONS`; neither mess
 
 import asyncio
 import os
+import re
 import socket
 import ssl
 import stat
@@ -62,6 +63,9 @@ REASONS: Final = {
     "unreachable": "the host has no address, does not answer, or fails",
 }
 """Why content could not be had: reason -> what it means."""
+
+_HOST: Final = re.compile(rb"[A-Za-z0-9._-]+|[0-9A-Fa-f.:]+(%[A-Za-z0-9]+)?")
+"""A name or an address, with its zone."""
 
 Scheme: TypeAlias = Literal["http", "https", "file", "s3"]
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -150,12 +154,11 @@ class Fetcher:
         """The URL of a reference, or of where a redirection leads to."""
         try:
             url = httpx.URL(reference) if base is None else base.join(reference)
-            url.raw_host.decode("ascii")
         except (httpx.InvalidURL, ValueError, TypeError):
             raise EnrichmentError("bad_reference", "a reference, or a redirection, is no URL") from None
         if url.scheme not in {"http", "https"}.intersection(self.options.allowed_schemes):
             raise EnrichmentError("unsupported_scheme", "a redirection leads to a scheme that is not allowed")
-        if not url.host or url.port == 0:
+        if _HOST.fullmatch(url.raw_host) is None or url.port == 0:
             raise EnrichmentError("bad_reference", "a reference, or a redirection, names no host")
         if url.userinfo:
             raise EnrichmentError("bad_reference", "a reference holds a user's name or password, which are never sent")

@@ -21,6 +21,9 @@ class Keep(msgspec.Struct, frozen=True, gc=False):
         New data (a dict, or canonical JSON bytes); unset leaves it as it is.
     same_layout
         The new data has the fields of the old in the same order, of the same types: what is known of them still holds.
+    failed
+        Why the stage could not do all that it is there for, where the record goes on without (as an enrichment that
+        failed): ``enrichments.errors`` says it. Empty where it could.
     notes
         Parts of the envelope to write, by name; values are JSON-able, or bytes that are JSON already.
     key, headers
@@ -32,6 +35,7 @@ class Keep(msgspec.Struct, frozen=True, gc=False):
     key: bytes | UnsetType | None = UNSET
     headers: Headers | UnsetType = UNSET
     same_layout: bool = False
+    failed: str = ""
 
 
 class Drop(msgspec.Struct, frozen=True, gc=False):

@@ -151,9 +151,7 @@ def create_app(
         for each in workers.values():
             await each.close()
 
-    app = FastAPI(
-        title="penstock AI engine", version="1", description="OCR and speech to text.", lifespan=lifespan
-    )
+    app = FastAPI(title="penstock AI engine", version="1", description="OCR and speech to text.", lifespan=lifespan)
     app.add_middleware(_BodyLimit)
     answer_refusals(app)
 
@@ -267,4 +265,3 @@ class _BodyLimit:
             return message
 
         await self._app(scope, counted, send)
-

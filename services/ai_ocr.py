@@ -97,7 +97,9 @@ def _picture(content: bytes) -> Picture:
             image.load()
             return _blue_first(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError:
-        raise ContentError("too_large", f"the picture has more than {_MOST_PIXELS // 1_000_000} million pixels") from None
+        raise ContentError(
+            "too_large", f"the picture has more than {_MOST_PIXELS // 1_000_000} million pixels"
+        ) from None
     except Image.UnidentifiedImageError:
         raise ContentError("malformed", "the content is no picture that can be read, and no PDF") from None
     except (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:

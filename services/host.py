@@ -246,7 +246,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m penstock.services.host", description="Run the reference services.")
-    parser.add_argument("--name", action="append", choices=ALL, help="a service; repeat for more; all that are installed if not given")
+    parser.add_argument(
+        "--name", action="append", choices=ALL, help="a service; repeat for more; all that are installed if not given"
+    )
     parser.add_argument("--port", action="append", type=int, help="its port, in the order of the names; -1 any")
     parser.add_argument("--host", default=LOCAL, help="address to listen on (default %(default)s)")
     parser.add_argument("--home", type=Path, help="folder for SQLite files, where DATABASE_URL is not set")

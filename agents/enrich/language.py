@@ -5,7 +5,8 @@
 
 ``confidence`` is the share of the text that CLD2 counts as that language, or fastText's probability where fastText
 decided. Languages are ISO 639-1 codes where there is one, else ISO 639-3; Chinese is ``zh`` in either orthography, and
-Norwegian is ``no`` (Bokmål) or ``nn`` (Nynorsk). The first 2,048 characters of a text are looked at.
+Norwegian is ``no`` (Bokmål) or ``nn`` (Nynorsk). What `ocr` and `stt` read before this stage counts as text as well:
+``image_url_ocr_language``. The first 2,048 characters of a text are looked at.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from typing import Any, TypeAlias
 import pycld2
 from pydantic import Field
 
+from penstock.agents.enrich._extracted import extracted
 from penstock.agents.enrich._scripts import script
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
@@ -53,7 +55,7 @@ def build(config: Config) -> EnrichRecord:
     def enrich(record: Record) -> Annotations | None:
         found = {
             f"{label}_language": language
-            for label, text in find.labelled(record)
+            for label, text in (*find.labelled(record), *extracted(record))
             if isinstance(text, str)
             and len(text) >= config.min_text_length
             and (language := detect(text[:_SAMPLE])) is not None
