@@ -3,7 +3,8 @@
 ::
 
     POST /ocr/extract      {"content_base64" or "url", "mime_type", "languages": ["eng"], "confidence_threshold": 0.7}
-    200                    {"text", "confidence", "language", "word_count", "words": [{"text", "box", "confidence", "page"}]}
+    200                    {"text", "confidence", "language", "word_count",
+                            "words": [{"text", "box", "confidence", "page"}]}
 
     POST /stt/transcribe   {"content_base64" or "url", "mime_type", "language": "en-US", "enable_diarization": false}
     200                    {"transcript", "confidence", "language", "duration_seconds",

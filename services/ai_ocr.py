@@ -6,6 +6,7 @@ confidence 1; a page that is a picture is drawn and read.
 
 import io
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -199,7 +200,7 @@ def _read(picture: Picture, number: int) -> Rows:
 def _words(line: Line, number: int) -> Iterator[Word]:
     """The words of a line; where they begin and end is half way to the characters beside them."""
     characters = line.characters
-    places = [0.0, *[(a.place + b.place) / 2 for a, b in zip(characters, characters[1:], strict=False)], 1.0]
+    places = [0.0, *[(a.place + b.place) / 2 for a, b in pairwise(characters)], 1.0]
     first = 0
     for index in range(len(characters) + 1):
         if index < len(characters) and not characters[index].text.isspace():

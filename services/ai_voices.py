@@ -1,8 +1,8 @@
 """Who speaks when: stretches of sound that somebody speaks in, and which of them are by one voice.
 
 Speech is told from silence by its energy. Two stretches are by one voice where one Gaussian over the cepstra (MFCC, as
-in Davis and Mermelstein 1980) of both describes them better than two do, by the Bayesian information criterion (Chen and
-Gopalakrishnan 1998); the two that are most alike are joined first, as long as any are.
+in Davis and Mermelstein 1980) of both describes them better than two do, by the Bayesian information criterion (Chen
+and Gopalakrishnan 1998); the two that are most alike are joined first, as long as any are.
 """
 
 from functools import cache

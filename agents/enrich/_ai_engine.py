@@ -142,11 +142,7 @@ def asking(
             return note(label, answer)
         except (KeyError, TypeError, AttributeError):
             return EnrichmentError("bad_answer", "the AI engine answered in a shape that it should not have")
-        except ServiceUnreachableError as error:
-            if config.on_unreachable == "wait":
-                raise
-            return error
-        except EnrichmentError as error:
+        except (EnrichmentError, ServiceUnreachableError) as error:
             return error
 
     async def enrich(records: Sequence[Record]) -> Sequence[Annotations | Exception | None]:
@@ -161,7 +157,10 @@ def asking(
             tasks = [group.create_task(one(label, value, places)) for _, label, value in wanted]
         found: list[list[Any]] = [[] for _ in records]
         for (index, _, _), task in zip(wanted, tasks, strict=True):
-            found[index].append(task.result())
+            answer = task.result()
+            if isinstance(answer, ServiceUnreachableError) and config.on_unreachable == "wait":
+                raise answer
+            found[index].append(answer)
         return [_together(name, each) for each in found]
 
     return enrich
