@@ -36,7 +36,7 @@ from penstock.model.component import (
     StageConfig,
 )
 from penstock.model.errors import EnrichmentError, PenstockError, StageError, UnreachableError
-from penstock.model.record import Entry, Kept, Outcome, Record, Stub, record_id
+from penstock.model.record import Entry, Kept, Outcome, Record, Stub, record_prefix
 from penstock.model.verdict import KEEP, Deny, Drop, Keep, Quarantine, Verdict
 
 AT_ONCE: Final = 128
@@ -101,6 +101,9 @@ class Chain:
             A stage needs a server that does not answer now; nothing was changed that trying again would not redo.
         """
         result = Result([], [], {})
+        if not self._steps:
+            result.entries += entries
+            return result
         at_once = max(1, len(entries)) if self._whole else AT_ONCE
         for first in range(0, len(entries), at_once):
             await self._run(topic, partition, entries[first : first + at_once], result)
@@ -108,12 +111,13 @@ class Chain:
 
     async def _run(self, topic: str, partition: int, entries: Sequence[Entry], result: Result) -> None:
         """Run every stage over some of the entries, and add what came of it to `result`."""
-        out: dict[int, Entry] = {index: entry for index, entry in enumerate(entries) if not _runs(entry)}
-        live = {
-            index: Record(_copy(entry), record_id(topic, partition, entry))
-            for index, entry in enumerate(entries)
-            if isinstance(entry, Kept) and _runs(entry)
-        }
+        out = list(entries)
+        live: dict[int, Record] = {}
+        prefix = record_prefix(topic, partition)
+        for index, entry in enumerate(entries):
+            if type(entry) is Kept and entry.data is not None:  # stages look at no tombstone
+                out[index] = copy = _copy(entry)
+                live[index] = Record(copy, copy.origin or f"{prefix}{copy.offset}")
         for name, kind, function in self._steps:
             if not live:
                 break
@@ -131,8 +135,7 @@ class Chain:
                 count.outcomes[f"{aside.outcome}:{aside.code}"] += 1
             count.outcomes["kept"] += len(live)
             count.seconds += time.perf_counter() - began
-        out.update((index, record.entry) for index, record in live.items())
-        result.entries += [out[index] for index in range(len(entries))]
+        result.entries += out
 
 
 def _built(name: str, config: StageConfig, resources: Resources) -> tuple[str, Any, Any]:
@@ -142,11 +145,6 @@ def _built(name: str, config: StageConfig, resources: Resources) -> tuple[str, A
         enrich: Any = function
         return name, EnrichRecord, lambda record: enrich(record.data)
     return name, kind, function
-
-
-def _runs(entry: Entry) -> bool:
-    """Whether stages look at the entry: it is kept and no tombstone."""
-    return isinstance(entry, Kept) and entry.data is not None
 
 
 def _copy(entry: Kept) -> Kept:
@@ -227,6 +225,8 @@ def _failed(name: str, record: Record, error: Exception, count: StageCount) -> N
     match error:
         case EnrichmentError():
             code = error.reason
+            if error.found:
+                _merge(record, error.found)
         case PenstockError():
             code = error.code
         case _:

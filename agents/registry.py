@@ -31,6 +31,12 @@ STAGES = Registry(
 KINDS = (Enrich, EnrichRecord, EnrichBatch, Apply, ApplyBatch)
 """What `build` of a stage may return (see `penstock.model.component`)."""
 
+_EITHER: dict[Any, tuple[Any, Any]] = {
+    Apply | ApplyBatch: (Apply, ApplyBatch),
+    EnrichRecord | EnrichBatch: (EnrichRecord, EnrichBatch),
+}
+"""What the options of a stage may decide: the kind of a plain function, and of a coroutine function."""
+
 
 def configure(name: str, options: dict[str, Any]) -> StageConfig:
     """The options of the stage called `name`, validated. Raises pydantic.ValidationError, ConfigurationError."""
@@ -45,15 +51,16 @@ def build(
     module = STAGES.load(name)
     annotated = typing.get_type_hints(module.build).get("return")
     kind = next((kind for kind in KINDS if kind == annotated), None)
-    if kind is None and annotated != Apply | ApplyBatch:
+    either = next((kinds for annotation, kinds in _EITHER.items() if annotation == annotated), None)
+    if kind is None and either is None:
         raise ConfigurationError(
             f"build of the stage {name} must be annotated to return Enrich, EnrichRecord, EnrichBatch, Apply or"
             " ApplyBatch"
         )
     wants_resources = len(inspect.signature(module.build).parameters) > 1
     function = module.build(config, resources) if wants_resources else module.build(config)
-    if kind is None:
-        kind = ApplyBatch if inspect.iscoroutinefunction(function) else Apply
+    if either is not None:
+        kind = either[inspect.iscoroutinefunction(function)]
     return kind, function
 
 

@@ -93,6 +93,7 @@ def _stages() -> Iterator[str]:
     kinds = {Enrich: "adds an enrichment", EnrichRecord: "adds an enrichment", EnrichBatch: "adds an enrichment"}
     kinds |= {Apply: "decides over the record", ApplyBatch: "decides over many at once"}
     kinds |= {Apply | ApplyBatch: "decides over the record, or over many at once, as its options have it"}
+    kinds |= {EnrichRecord | EnrichBatch: "adds an enrichment"}
 
     def facts(module: ModuleType) -> Iterator[str]:
         kind = inspect.get_annotations(module.build, eval_str=True).get("return")

@@ -9,8 +9,8 @@ A **stage** is a module ``agents/<family>/<name>.py`` with
 * optionally ``ALIASES`` (other names it goes by), ``ADDS_TEXT = True`` (it writes text that `redact` must see) and
   ``GROUP`` (the enrichment group it writes, its name if absent).
 
-The return annotation of ``build`` tells the chain how to call it (``Apply | ApplyBatch`` where the options decide: a
-coroutine function is the latter):
+The return annotation of ``build`` tells the chain how to call it (``Apply | ApplyBatch`` or ``EnrichRecord |
+EnrichBatch`` where the options decide: a coroutine function is the latter):
 
 ==============  =======================================================================================
 `Enrich`        data in, annotations out (or None); a failure is noted in the record and never blocks it

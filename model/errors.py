@@ -30,7 +30,7 @@ Names in the seed documents that mean the same: ``ETLError`` is `PenstockError`,
 No message ever holds a value from a record: only names of fields, offsets, lengths and codes.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class PenstockError(Exception):
@@ -210,6 +210,8 @@ class EnrichmentError(RecordError):
     ----------
     reason : str
         Why, in snake case, as ``timeout`` or ``truncated``: what stands in the record and in metrics.
+    found : dict or None
+        Annotations that could be made nonetheless.
     """
 
     code = "enrichment"
@@ -217,6 +219,7 @@ class EnrichmentError(RecordError):
     def __init__(self, reason: str, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+        self.found: dict[str, dict[str, Any]] | None = None
 
 
 class SchemaDriftError(RecordError):

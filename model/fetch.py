@@ -67,6 +67,8 @@ REASONS: Final = {
 _HOST: Final = re.compile(rb"[A-Za-z0-9._-]+|[0-9A-Fa-f.:]+(%[A-Za-z0-9]+)?")
 """A name or an address, with its zone."""
 
+_REFERENCE: Final = re.compile(r"(https?|file|s3):", re.IGNORECASE)
+
 Scheme: TypeAlias = Literal["http", "https", "file", "s3"]
 Resolver: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Addresses of a host and a port, the best first; raises OSError where there are none."""
@@ -86,6 +88,11 @@ class FetchOptions(ComponentConfig):
     )
     max_bytes: int = Field(32 * 1024 * 1024, ge=1, description="Content with more bytes is not read.")
     timeout_seconds: float = Field(10.0, gt=0, description="How long reading one content may take.")
+
+
+def is_reference(value: str, options: FetchOptions) -> bool:
+    """Whether a text names content; a bare path does where files may be read, else it is of some web site."""
+    return _REFERENCE.match(value) is not None or (value.startswith("/") and bool(options.allowed_roots))
 
 
 async def resolve(host: str, port: int) -> list[str]:

@@ -88,7 +88,12 @@ Entry: TypeAlias = Kept | Stub | Lost
 
 def record_id(topic: str, partition: int, entry: Kept | Stub) -> str:
     """The id that sinks, ledger and dead letters know a record by: its first one."""
-    return entry.origin or f"{topic}/{partition}/{entry.offset}"
+    return entry.origin or f"{record_prefix(topic, partition)}{entry.offset}"
+
+
+def record_prefix(topic: str, partition: int) -> str:
+    """What the id of a record that was never replayed begins with; its offset is the rest."""
+    return f"{topic}/{partition}/"
 
 
 class Record:

@@ -33,7 +33,6 @@ import asyncio
 import base64
 import copy
 import os
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -49,7 +48,7 @@ from penstock.agents.fields import Finder, labels
 from penstock.model.component import ApplyBatch, FieldNames, Resources, StageConfig
 from penstock.model.content import Content, content_of
 from penstock.model.errors import ConfigurationError, EnrichmentError, MissingExtraError, UnreachableError
-from penstock.model.fetch import Fetcher, FetchOptions
+from penstock.model.fetch import Fetcher, FetchOptions, is_reference
 from penstock.model.record import Data, Record
 from penstock.model.verdict import KEEP, Keep, Quarantine, Verdict
 
@@ -59,7 +58,6 @@ ALONE = True
 _SCRUB: Final = "penstock.agents.enrich._images:scrub"
 _AT_ONCE: Final = 8
 """Contents that are held at once: each may be as large as ``max_bytes``."""
-_REFERENCE: Final = re.compile(r"(https?|file|s3):", re.IGNORECASE)
 _SUFFIXES: Final = {"image/jpeg": "jpg", "image/png": "png", "image/tiff": "tiff", "image/webp": "webp"}
 
 
@@ -171,7 +169,7 @@ class _Scrubber:
                 content = content_of(value, self._config.max_bytes)
                 inline = content is not None
                 if content is None:
-                    if not self._refers(value):
+                    if not is_reference(value, self._config):
                         return _Scrubbed(value, None)
                     content = await self._fetcher.fetch(value)
                 found = await self._room.run(_SCRUB, content.data, **self._options)
@@ -186,10 +184,6 @@ class _Scrubber:
             "scrubbed_at": datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
         }
         return _Scrubbed(place, report)
-
-    def _refers(self, value: str) -> bool:
-        """Whether a text names content; a path does where files may be read, else it is of some web site."""
-        return _REFERENCE.match(value) is not None or (value.startswith("/") and bool(self._config.allowed_roots))
 
     async def _copied(self, value: str, clean: Content) -> str:
         return value if self._output is None else await asyncio.to_thread(self._output.write, clean)

@@ -9,6 +9,7 @@ offsets serve lag displays only. What is changed:
 * `Consumer._getmany` takes few messages at a time, in turns, and none of a partition that is held back. Faust's own
   way, `pause_partitions`, loses those that were fetched and not yet handed on: it skips them, and its position is past
   them.
+* tables come back by `agents/runtime/restoring.py`;
 * `_Tables.on_start` does not wait a second for tables that somebody may yet declare;
 * while partitions change hands a fetch waits at the broker for `PLACING_FETCH_MS` only. Faust's own waits 1.5 s, and a
   connection is answered in order: each question for offsets stood behind one.
@@ -20,6 +21,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +33,7 @@ from faust.types import TP
 from faust.types.tables import TableT
 
 from penstock.agents.runtime.cluster import HEARTBEAT_SECONDS, SESSION_SECONDS, Cluster
+from penstock.agents.runtime.restoring import Restoring
 from penstock.topology.plan import Agent
 
 BUFFERED_FRAMES = 16  # Faust's default of 4096 held 500 MB of frames
@@ -68,9 +71,15 @@ class _NeverRead(defaultdict[TP, int | None]):
 
 
 class App(faust.App):
-    """A Faust app that knows its hop."""
+    """A Faust app that knows its hop and its cluster."""
 
     hop: Placed
+    cluster: Cluster
+
+    def restored(self) -> int:
+        """A number that changes as long as tables are being restored."""
+        tables: Any = self.tables
+        return int(tables.recovery.restored())
 
 
 class Consumer(driver.Consumer):
@@ -169,9 +178,21 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
 
 class _Tables(TableManager):
+    app: Any
+
     async def on_start(self) -> None:
         await self._update_channels()
         await self.recovery.start()
+
+    @property
+    def recovery(self) -> Restoring:
+        return self._restoring
+
+    @cached_property
+    def _restoring(self) -> Restoring:
+        self._recovery = made = Restoring(self.app, self, beacon=self.beacon, loop=self.loop)
+        made.cluster = self.app.cluster
+        return made
 
 
 class _Transport(driver.Transport):
@@ -214,7 +235,7 @@ def make_app(
         table_standby_replicas=0,
         producer_linger=0,
     )
-    app.hop = hop
+    app.hop, app.cluster = hop, cluster
     app.transport = _Transport(app.conf.broker, app, loop=None)
     source = app.topic(agent.source, partitions=partitions, value_serializer="raw")
     table = app.Table("checkpoint", partitions=partitions)

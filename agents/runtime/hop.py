@@ -206,14 +206,18 @@ class Hop:
     async def _watch(self, generation: int) -> None:
         """Every second: is it alive, the lease, holes at the end of quiet partitions, what can be purged."""
         purged = settled = time.monotonic()
+        restored = 0
         while True:
             await asyncio.sleep(1.0)
             if self._app.unassigned:  # more workers than partitions: ready to take over
                 self.joined.set()
-            if self.joined.is_set() and not self._app.rebalancing:
+            before, restored = restored, self._app.restored()
+            if (self.joined.is_set() and not self._app.rebalancing) or restored != before:
                 settled = time.monotonic()
             elif time.monotonic() - settled > STUCK_SECONDS:
-                raise PenstockError(f"joining the group or restoring the table takes more than {STUCK_SECONDS:.0f} s")
+                raise PenstockError(
+                    f"joining the group, or restoring the table, has made no progress for {STUCK_SECONDS:.0f} s"
+                )
             if self._lease.check() != generation:
                 raise FencedError("this process stood still for longer than its lease")
             if self._app.crashed:

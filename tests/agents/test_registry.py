@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from penstock.agents import registry
 from penstock.agents.enrich import hash as hash_stage
-from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichRecord, Resources, StageConfig
+from penstock.model.component import Apply, ApplyBatch, Enrich, EnrichBatch, EnrichRecord, Resources, StageConfig
 from penstock.model.errors import ConfigurationError
 
 
@@ -78,3 +78,5 @@ def test_the_options_may_decide_between_one_and_many() -> None:
     resources = Resources(environ={"SCHEMA_REGISTRY_URL": "http://127.0.0.1:9"})
     assert registry.build("tag", registry.configure("tag", {"registry": True}), resources)[0] is ApplyBatch
     assert registry.build("tag", registry.configure("tag", {}), Resources())[0] is Apply
+    assert registry.build("hash", registry.configure("hash", {"hash_references": True}), Resources())[0] is EnrichBatch
+    assert registry.build("hash", registry.configure("hash", {}), Resources())[0] is EnrichRecord

@@ -1,5 +1,6 @@
 """What the tests of the enrichers share: a database, and a stage run on one record as a chain would."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from penstock.agents import registry
 from penstock.cli.demo import networks
-from penstock.model.component import Resources
+from penstock.model.component import EnrichBatch, Resources
 from penstock.model.record import Kept, Record
 
 Run = Callable[..., Any]
@@ -37,8 +38,11 @@ def run(database: Path, record: Callable[[dict[str, Any]], Record]) -> Run:
 
     def run(name: str, data: dict[str, Any], **options: Any) -> Any:
         resources = Resources(environ={"GEOIP_DATABASE": str(database)})
-        stage = registry.build(name, registry.configure(name, options), resources)[1]
-        found = [stage(record(data)) for _ in range(2)]
+        kind, stage = registry.build(name, registry.configure(name, options), resources)
+        if kind is EnrichBatch:
+            found = [answer for _ in range(2) for answer in asyncio.run(stage([record(data)]))]
+        else:
+            found = [stage(record(data)) for _ in range(2)]
         assert found[0] == found[1], "a layout that is known makes no difference"
         return found[0]
 
