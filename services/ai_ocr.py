@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pycld2
 import pypdfium2
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from penstock.services.ai_languages import ISO
 from penstock.services.ai_reader import Line, Picture, reader
@@ -101,7 +101,7 @@ def _picture(content: bytes) -> Picture:
         raise ContentError(
             "too_large", f"the picture has more than {_MOST_PIXELS // 1_000_000} million pixels"
         ) from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise ContentError("malformed", "the content is no picture that can be read, and no PDF") from None
     except (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
         raise ContentError("malformed", f"the picture is damaged: {type(error).__name__}") from None

@@ -76,7 +76,9 @@ class Reader:
     def lines(self, picture: Picture) -> list[Line]:
         """What is written in a picture, in no order."""
         edge = [int(value) for value in np.median(picture[:: max(1, len(picture) - 1)], axis=(0, 1))]
-        padded = cv2.copyMakeBorder(picture, *[_MARGIN] * 4, cv2.BORDER_CONSTANT, value=edge)
+        padded = np.asarray(
+            cv2.copyMakeBorder(picture, _MARGIN, _MARGIN, _MARGIN, _MARGIN, cv2.BORDER_CONSTANT, value=edge), np.uint8
+        )
         found = []
         for quad in self._detect(padded):
             line = self._read(padded, quad)

@@ -16,8 +16,9 @@ Without entities in the file they are guessed from the names of fields:
 >>> run("map", {"customer": {"nom_de_famille": "Lovelace", "tel_nr": "+44 20 7946 0000"}})["entities"]
 [{'type': 'Person', 'key': '+44 20 7946 0000', 'properties': {'last_name': 'Lovelace', 'phone': '+44 20 7946 0000'}}]
 
-A path takes one ``*``, for the items of a list: ``key: items.*.sku`` gives an entity an item. A value keeps its type; a
-key is text. ``enrichments.ocr.image_url_ocr.text`` is what a stage before this one noted. An entity without a key is left out (a guessed one takes the record's id), with the relations to it.
+A path takes one ``*``, for the items of a list: ``key: items.*.sku`` gives an entity an item. The path
+``enrichments.ocr.image_url_ocr.text`` leads to what a stage before this one noted. A value keeps its type; a key is
+text. An entity without a key is left out (a guessed one takes the record's id), with the relations to it.
 """
 
 from typing import Annotated, Self

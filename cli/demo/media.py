@@ -1,6 +1,6 @@
 """The input of the demo of media: pictures and PDFs that are drawn, recordings of LibriVox, and records that name them.
 
-The same for the same seed. Pictures tell of their makers (EXIF, with a place) and show an e-mail address and a telephone
+The same for the same seed. Pictures tell of their makers (EXIF, with a place), and show an e-mail address and a phone
 number, so that there is something to take out and to hide. Some are broken on purpose, as the index tells.
 
 The recordings are of chapter 1 of Jane Austen's *Sense and Sensibility*, read by volunteers of LibriVox, who gave them

@@ -1,4 +1,4 @@
-"""The demo of media on a real Kafka: pictures, PDFs and speech become text, are governed, and reach graph and ledger."""
+"""The demo of media on a real Kafka: pictures, PDFs and speech become text, are governed, reach graph and ledger."""
 
 import time
 from pathlib import Path
