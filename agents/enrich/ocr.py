@@ -1,7 +1,8 @@
 """ocr: the text in the pictures and documents that fields hold or refer to, as the AI engine reads it.
 
->>> run("ocr", {"image_url": "ftp://example.com/scan.png"})["errors"]
-{'ocr': 'unsupported_scheme'}
+>>> run("ocr", {"image_url": "ftp://example.com/a"})
+Traceback (most recent call last):
+penstock.model.errors.EnrichmentError: content is read by https, http, file, s3 only
 
 ``image_url_ocr`` is ``{"text", "confidence", "language", "word_count"}``. A field holds a ``data:`` URL, Base64, or a
 reference that the stage follows itself (http, https, s3, files below an allowed root), never to private addresses

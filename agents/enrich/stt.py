@@ -1,7 +1,8 @@
 """stt: what is said in the recordings that fields hold or refer to, as the AI engine writes it down.
 
->>> run("stt", {"audio_url": "ftp://example.com/call.wav"})["errors"]
-{'stt': 'unsupported_scheme'}
+>>> run("stt", {"audio_url": "ftp://example.com/a"})
+Traceback (most recent call last):
+penstock.model.errors.EnrichmentError: content is read by https, http, file, s3 only
 
 ``audio_url_transcript`` is ``{"transcript", "confidence", "language", "duration_seconds", "speakers"}``, a speaker
 ``{"speaker_id", "segments": [{"start", "end", "text"}]}`` in seconds. Fields hold what those of `ocr` hold. A

@@ -21,6 +21,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Everything that a component may need of the environment."""
     folder = tmp_path_factory.mktemp("contract")
     return {
+        "AI_ENGINE_URL": "http://127.0.0.1:9",  # where nobody answers
         "GEOIP_DATABASE": str(networks.build(folder / "demo.mmdb")),
         "PENSTOCK_HASH_KEY": "0123456789abcdef" * 2,
         "PENSTOCK_HOME": str(folder),

@@ -31,7 +31,7 @@ from penstock.agents.redact._recognizer import RECOGNIZERS
 from penstock.agents.redact._sealing import Scope, SubjectKey, body
 from penstock.agents.redact._strategy import STRATEGIES, stand_in
 from penstock.connectors.registry import SINKS, SOURCES
-from penstock.model.component import ApplyBatch, Enrich, Resources, SinkConfig, SourceConfig, StageConfig
+from penstock.model.component import ApplyBatch, Enrich, EnrichBatch, Resources, SinkConfig, SourceConfig, StageConfig
 from penstock.model.errors import ConfigurationError
 from penstock.model.keyring import Key
 from penstock.model.record import Kept, Record, Stub
@@ -278,7 +278,7 @@ def test_a_stage_changes_nothing_in_place(name: str, resources: Resources) -> No
     async def call(record: Record) -> None:
         if kind is Enrich:
             function(record.data)
-        elif kind is ApplyBatch:
+        elif kind in (ApplyBatch, EnrichBatch):
             await function([record])
         else:
             function(record)
