@@ -142,8 +142,8 @@ def create_app(
         See `check_installed`.
     """
     check_installed()
-    # each reads with two threads
-    count = max(1, (os.cpu_count() or 1) // 2)
+    # a child reads with up to four threads
+    count = max(1, (os.cpu_count() or 1) // 4)
     workers = {task: Workers(count, limits or Limits()) for task in ("ocr", "stt")}
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ A detector marks where lines of text are (differentiable binarization, Liao et a
 downloaded.
 """
 
+import os
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -23,7 +24,8 @@ Picture: TypeAlias = "np.ndarray[Any, np.dtype[np.uint8]]"
 Quad: TypeAlias = "np.ndarray[Any, np.dtype[np.float32]]"
 """Four corners, x and y, clockwise from the top left of what is written."""
 
-THREADS: Final = 2
+THREADS: Final = max(1, min(4, os.cpu_count() or 1))
+"""That read one line: a line is some 20 to 60 ms of work, and more threads find too little in it."""
 _LONGEST_SIDE: Final = 1280  # of what the detector sees; small print of a page in 300 dpi is still 12 pixels high
 _SHORTEST_SIDE: Final = 320
 _MULTIPLE: Final = 32
@@ -62,6 +64,8 @@ class Reader:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
         options.log_severity_level = 3
+        # a thread that has nothing to do sleeps: the machine has other work
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # a size that was seen once is not worth memory of its own: pictures differ
         options.enable_mem_pattern = False
 
