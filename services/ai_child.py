@@ -6,6 +6,7 @@
 import os
 import resource
 import sys
+from collections.abc import Callable
 from typing import IO, Any
 
 import msgspec
@@ -44,21 +45,29 @@ def _allow(seconds: int) -> None:
 
 
 def _answered(question: dict[str, Any]) -> dict[str, Any]:
-    content, options = question["content"], question["options"]
     try:
-        if question["task"] == "ocr":
-            from penstock.services.ai_ocr import extract
-
-            return {"result": extract(content, **options)}
-        from penstock.services.ai_speech import transcribe
-
-        return {"result": transcribe(content, **options)}
+        read = _reading(question["task"])
+    except ImportError as error:
+        return {"code": "unavailable", "message": f"a library of the engine cannot be loaded: {error.name}"}
+    try:
+        return {"result": read(question["content"], **question["options"])}
     except ContentError as error:
         return {"code": error.code, "message": error.message}
     except MemoryError:
         return {"code": "memory_limit", "message": "reading the content took too much memory"}
     except Exception as error:  # a decoder's own: its text may quote the content
         return {"code": "malformed", "message": f"the content cannot be read: {type(error).__name__}"}
+
+
+def _reading(task: str) -> Callable[..., dict[str, Any]]:
+    """What answers such a question; loaded with it, as a child answers questions of one kind."""
+    if task == "ocr":
+        from penstock.services.ai_ocr import extract
+
+        return extract
+    from penstock.services.ai_speech import transcribe
+
+    return transcribe
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ MOST_WAITING: Final = 64
 STATUS: Final = {
     "malformed": 422, "mismatch": 422, "encrypted": 422, "too_large": 413, "memory_limit": 422, "cpu_limit": 422,
     "timeout": 422, "crashed": 422, "killed": 503,
+    "unavailable": 503,
 }  # fmt: skip
 """Why a content was not read -> status. Those of the content are final: the same content fails again."""
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import re
+import sys
 import zlib
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
@@ -19,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from penstock.model.errors import ConfigurationError, MissingExtraError
 from penstock.model.fetch import FetchOptions
-from penstock.services import ai_engine
+from penstock.services import ai_child, ai_engine
 from penstock.services.ai_workers import Limits, WorkError, Workers
 
 LINES = (
@@ -373,3 +374,10 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv(ai_engine.WHISPER, str(tmp_path))
     with pytest.raises(ConfigurationError, match="AI_ENGINE_WHISPER"):
         ai_engine.create_app(None, None)
+
+
+def test_a_library_that_cannot_be_loaded_is_not_the_contents_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "penstock.services.ai_ocr", None)
+    answer = ai_child._answered({"task": "ocr", "content": b"x", "options": {}})
+    assert answer["code"] == "unavailable"
+    assert ai_engine.STATUS["unavailable"] == 503
