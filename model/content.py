@@ -80,6 +80,10 @@ def _may_be_content(value: str) -> bool:
 
 
 def _base64(text: str) -> bytes | None:
+    try:  # as most write it
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        pass
     if len(text.split(None, 1)) != 1 or text[:1].isspace() or text[-1:].isspace():
         text = "".join(text.split())
     if not text:

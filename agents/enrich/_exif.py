@@ -28,6 +28,7 @@ class Entry(NamedTuple):
     type: int
     length: int
     value: bytes
+    place: int = 0
 
     def numbers(self, order: str) -> tuple[int, ...]:
         """The values of types BYTE, SHORT and LONG. Raises EnrichmentError for others."""
@@ -100,7 +101,7 @@ def _directory(data: bytes, order: str, at: int) -> tuple[list[Entry], int]:
         (first,) = (place + 8,) if size <= 4 else struct.unpack_from(f"{order}L", data, place + 8)
         if first + size > len(data):
             raise truncated()
-        entries.append(Entry(tag, type, number, data[first : first + size]))
+        entries.append(Entry(tag, type, number, data[first : first + size], first))
     # some writers leave out the link behind the last directory
     following = struct.unpack_from(f"{order}L", data, end)[0] if end + 4 <= len(data) else 0
     return entries, following

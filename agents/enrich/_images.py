@@ -18,6 +18,7 @@ _SCRUBBERS: Final[dict[str, Callable[[bytes, Scrub], bytes]]] = {
     "image/tiff": scrub_tiff,
     "image/webp": scrub_webp,
     "image/heic": scrub_heic,
+    "image/avif": scrub_heic,
 }
 
 
@@ -36,7 +37,7 @@ def scrub(data: bytes, *, orientation: bool, profile: bool, max_pixels: int) -> 
     """
     mime_type = sniff(data) or ""
     if mime_type not in _SCRUBBERS:
-        raise EnrichmentError("unsupported_type", "content is no JPEG, PNG, TIFF, WebP or HEIC")
+        raise EnrichmentError("unsupported_type", "content is no JPEG, PNG, TIFF, WebP, HEIC or AVIF")
     state = Scrub(orientation, profile, max_pixels)
     clean = _SCRUBBERS[mime_type](data, state)
     removed = [name for name in state.removed if name not in state.preserved]

@@ -15,7 +15,6 @@ REASONS: Final = {
     "truncated": "the content ends too early",
     "too_many_pixels": "the picture has more than max_pixels",
     "unsupported_type": "the content is no picture of a type that can be scrubbed",
-    "missing_extra": "the package that reads pictures of this type is not installed",
 }
 """Why a picture could not be scrubbed: reason -> what it means."""
 

@@ -92,10 +92,13 @@ def _pixels(data: bytes, order: str, tags: dict[int, Entry], scrub: Scrub) -> tu
     compression = tags[_COMPRESSION].numbers(order)[0] if _COMPRESSION in tags else 1
     if compression == 6:
         raise EnrichmentError("unsupported_type", "old-style JPEG in TIFF is not supported")
+    values = [(entry.place, entry.place + len(entry.value)) for entry in tags.values()]
     parts = []
     for first, length in zip(firsts, lengths, strict=True):
         if first + length > len(data):
             raise truncated()
+        if any(begin < first + length and first < end for begin, end in values):
+            raise malformed("its pixels are said to be where something else is")
         part = data[first : first + length]
         parts.append(_jpeg.strip(part) if compression in (7, 34892) and part else part)
     return parts, places

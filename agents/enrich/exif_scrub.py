@@ -17,16 +17,35 @@ JPEG   segments are left out; the compressed picture stays byte for byte
 PNG    chunks are left out, and what hides behind the compressed pixels; these stay byte for byte
 WebP   likewise
 TIFF   written anew from its pixels, byte for byte, and the tags that are needed to see them
-HEIC   decoded and encoded anew, turned upright; needs ``pip install 'penstock[heic]'``
+HEIC   what is no picture is overwritten in its place; the compressed picture stays byte for byte
+AVIF   likewise
 =====  ==================================================================================================
 
 What may stay is listed, not what must go: a tag that nobody knows goes too. The orientation and the colour profile
 stay, unless told otherwise. Pictures are taken apart in child processes with limits (`processes` and the options
 behind it), so that a file made to do harm is an error of its record and no more.
 
-Where scrubbing fails (a damaged file, one of another type, a server that does not answer), ``enrichments.errors`` says
-why, and `on_error` what becomes of the value: by default it is removed where it is the content itself, or where
-``output`` is set and a reference would lead to what is not clean.
+Where scrubbing fails, `on_error` says what becomes of the value: by default it is removed where it is the content
+itself, or where ``output`` is set and a reference would lead to what is not clean. ``enrichments.errors`` says why:
+
+=============================================  ===============================================================
+``malformed``, ``truncated``                   the file is damaged
+``unsupported_type``                           it is no picture of a type above
+``too_many_pixels``, ``too_large``, ``empty``  it has more than ``max_pixels`` or ``max_bytes``, or nothing
+``bad_content``                                it is a data: URL that cannot be decoded
+``timeout``, ``cpu_limit``, ``out_of_memory``  it took more than ``job_seconds`` or its like, or ``timeout_seconds``
+``crashed``                                    the process that took it apart ended
+``unreachable``, ``not_found``, ``refused``    its server or store does not answer, has nothing there, or says no
+``bad_reference``, ``unsupported_scheme``      its reference is no URL, or of a scheme that is not allowed
+``forbidden_address``, ``forbidden_path``      its reference leads to a private network, or out of the roots
+``too_many_redirects``                         its reference leads from one to another
+=============================================  ===============================================================
+
+With ``on_error: quarantine`` the record is set aside:
+
+=====================  ========================================
+``exif_scrub_failed``  one of its pictures could not be scrubbed
+=====================  ========================================
 """
 
 import asyncio

@@ -370,6 +370,28 @@ def test_an_enricher_of_batches_answers_each_record_and_blocks_none(stage: Any) 
     }  # fmt: skip
 
 
+def test_a_failure_keeps_what_was_found_nonetheless(stage: Any) -> None:
+    error = EnrichmentError("too_long", "a text is too long")
+    error.found = {"words": {"n": 1}}
+
+    async def enrich(records: Sequence[Record]) -> list[Any]:
+        return [error for _ in records]
+
+    stage("words", EnrichBatch, enrich)
+    result = run(chain("words"), [kept(0)])
+    assert json_notes(result.entries[0]) == {"enrichments.words": {"n": 1}, "enrichments.errors": {"words": "too_long"}}
+    assert result.counts["words"].outcomes == {"kept": 1, "failed:too_long": 1}
+
+
+def test_a_stage_that_keeps_a_record_may_say_what_failed(stage: Any) -> None:
+    stage("scrub", Apply, lambda record: Keep(data={"n": None}, notes={"seen": True}, failed="odd"))
+    result = run(chain("scrub"), [kept(0)])
+    (entry,) = result.entries
+    assert isinstance(entry, Kept) and entry.data == b'{"n":null}'
+    assert json_notes(entry) == {"seen": True, "enrichments.errors": {"scrub": "odd"}}
+    assert result.counts["scrub"].outcomes == {"kept": 1, "failed:odd": 1}
+
+
 def test_a_batch_of_enrichments_that_raises_is_tried_record_by_record(stage: Any) -> None:
     async def enrich(records: Sequence[Record]) -> list[Any]:
         if any(record.data["n"] == 1 for record in records):

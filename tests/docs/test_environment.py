@@ -18,9 +18,12 @@ OTHERS = {
     "SASL_PLAINTEXT": "a security protocol",
     "SASL_SSL": "a security protocol",
     "LC_ALL": "passed on to Java",
-    "LD_LIBRARY_PATH": "passed on to Java",
+    "LD_LIBRARY_PATH": "passed on to Java and to child processes",
     "DYLD_LIBRARY_PATH": "passed on to Java",
     "INVALID_RECORD": "an error of Kafka's",
+    "OMP_NUM_THREADS": "set for child processes",
+    "OPENBLAS_NUM_THREADS": "set for child processes",
+    "MKL_NUM_THREADS": "set for child processes",
     "SC_PAGE_SIZE": "asked of the system",
     "SC_PHYS_PAGES": "asked of the system",
 }
