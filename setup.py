@@ -13,5 +13,5 @@ setup(
     version="0.1.0",
     packages=[f"penstock.{name}" for name in FOUND],
     package_dir={f"penstock.{name}": name.replace(".", "/") for name in FOUND},
-    package_data={"": ["*.yml", "*.json", "*.csv", "*.md", "*.html", "py.typed"]},
+    package_data={"": ["*.yml", "*.json", "*.csv", "*.flac", "*.md", "*.html", "py.typed"]},
 )

@@ -1,4 +1,4 @@
-"""services: start, stop and look at the reference services (graph, ledger, licenses, schemas)."""
+"""services: start, stop and look at the reference services (graph, ledger, licenses, schemas, ai_engine)."""
 
 import shlex
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ from penstock.model.errors import ConfigurationError
 if TYPE_CHECKING:
     from penstock.services.host import ServicesInfo
 
-app = group(help="Start, stop and look at the reference services: graph, ledger, licenses, schemas.")
+app = group(help="Start, stop and look at the reference services: graph, ledger, licenses, schemas, ai_engine.")
 
 _NONE = "no services are running; `penstock services start` starts them"
 
@@ -19,7 +19,8 @@ _NONE = "no services are running; `penstock services start` starts them"
 @app.command()
 def start(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Which; all if none is named.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Which; all that are installed if none is named.", show_default=False),
     ] = None,
     port: Annotated[
         list[str] | None, typer.Option(metavar="NAME=PORT", help="A port that must be had. Repeat for more.")
@@ -35,7 +36,7 @@ def start(
     from penstock.model.home import home
     from penstock.services import host
 
-    _print(host.start(names or host.ALL, home=home(), ports=_ports(port or [], host.ALL)), as_json)
+    _print(host.start(names or None, home=home(), ports=_ports(port or [], host.ALL)), as_json)
 
 
 @app.command()
@@ -106,7 +107,11 @@ def _ports(given: list[str], known: tuple[str, ...]) -> dict[str, int]:
 
 
 def _print(info: "ServicesInfo", as_json: bool) -> None:
+    from penstock.services.host import missing
+
     if as_json:
-        print_json({"running": True, "pid": info.pid, "urls": info.urls})
+        print_json({"running": True, "pid": info.pid, "urls": info.urls, "missing": missing()})
     else:
         print_table(("service", "address"), info.urls.items())
+        for name, why in missing().items():
+            print(f"{name} is not installed: {why}")

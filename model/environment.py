@@ -65,6 +65,14 @@ GROUPS: Final[dict[str, dict[str, Variable]]] = {
             "PEM file of the Ed25519 key that the reference license registry signs with; made if it is not there.",
             "it signs nothing",
         ),
+        "AI_ENGINE_URL": Variable(
+            "The AI engine that the stages `ocr` and `stt` ask, where their options name none.",
+            "`http://localhost:8000`",
+        ),
+        "AI_ENGINE_WHISPER": Variable(
+            "Folder of a model of faster-whisper, which the reference AI engine writes down speech with.",
+            "pocketsphinx and its English model",
+        ),
         "AUTHORITY_ID": Variable("Who asks the license registry: the header `X-Authority-ID`.", "`etl-assistant`"),
         "PENSTOCK_API_TOKEN": Variable(
             "Bearer token, of clients and of the reference services alike. A service without one lets everybody in.",

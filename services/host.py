@@ -7,6 +7,7 @@
     ledger     PROV_LEDGER_URL        4010
     licenses   LICENSE_REGISTRY_URL   4030
     schemas    SCHEMA_REGISTRY_URL    8081
+    ai_engine  AI_ENGINE_URL          8000, with the extra `ai` only
 
 On a laptop `start` leaves a process behind that listens on 127.0.0.1, and `stop` ends it. In a container
 ``python -m penstock.services.host --foreground --name graph --host 0.0.0.0 --port 4000`` serves until it is told to
@@ -46,9 +47,12 @@ VARIABLES = {
     "ledger": "PROV_LEDGER_URL",
     "licenses": "LICENSE_REGISTRY_URL",
     "schemas": "SCHEMA_REGISTRY_URL",
+    "ai_engine": "AI_ENGINE_URL",
 }
-PORTS = {"graph": 4000, "ledger": 4010, "licenses": 4030, "schemas": 8081}
+PORTS = {"graph": 4000, "ledger": 4010, "licenses": 4030, "schemas": 8081, "ai_engine": 8000}
 ALL = tuple(PORTS)
+OPTIONAL = ("ai_engine",)
+"""Services of an extra: they have a function ``check_installed``, and are left out where it raises."""
 TOKEN = "PENSTOCK_API_TOKEN"
 DATABASE = "DATABASE_URL"
 LOCAL = "127.0.0.1"
@@ -82,8 +86,25 @@ class ServicesInfo:
         return {VARIABLES[name]: url for name, url in self.urls.items()} | {TOKEN: self.token}
 
 
+def missing() -> dict[str, str]:
+    """The services that this installation cannot run, by name, and what they lack."""
+    found = {}
+    for name in OPTIONAL:
+        try:
+            importlib.import_module(f"penstock.services.{name}").check_installed()
+        except ConfigurationError as error:
+            found[name] = str(error)
+    return found
+
+
+def installed() -> tuple[str, ...]:
+    """The services that this installation can run."""
+    lacking = missing()
+    return tuple(name for name in ALL if name not in lacking)
+
+
 def start(
-    names: Sequence[str] = ALL,
+    names: Sequence[str] | None = None,
     *,
     home: Path,
     database_url: str | None = None,
@@ -94,7 +115,8 @@ def start(
 
     Parameters
     ----------
-    names : sequence of str
+    names : sequence of str, optional
+        All that are `installed` where absent.
     home : Path
         Where ``services/`` with state, log and SQLite files lives.
     database_url : str, optional
@@ -109,6 +131,7 @@ def start(
     ServiceUnreachableError
         They did not come up; names the log file and quotes its last line.
     """
+    names = installed() if names is None else names
     for name in names:
         if name not in PORTS:
             raise ConfigurationError(f"there is no service {name}", hint=f"there are {', '.join(ALL)}")
@@ -223,13 +246,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m penstock.services.host", description="Run the reference services.")
-    parser.add_argument("--name", action="append", choices=ALL, help="a service; repeat for more; all if not given")
+    parser.add_argument(
+        "--name", action="append", choices=ALL, help="a service; repeat for more; all that are installed if not given"
+    )
     parser.add_argument("--port", action="append", type=int, help="its port, in the order of the names; -1 any")
     parser.add_argument("--host", default=LOCAL, help="address to listen on (default %(default)s)")
     parser.add_argument("--home", type=Path, help="folder for SQLite files, where DATABASE_URL is not set")
     parser.add_argument("--foreground", action="store_true", help="write no state file")
     options = parser.parse_args(arguments)
-    options.name = options.name or list(ALL)
+    options.name = options.name or list(installed())
     options.port = options.port or [PORTS[name] for name in options.name]
     if len(options.port) != len(options.name):
         parser.error("give as many --port as --name")

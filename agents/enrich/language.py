@@ -5,8 +5,9 @@
 
 ``confidence`` is the share of the text that CLD2 counts as that language. Where CLD2 is unsure, as of a few words, it
 is fastText's probability, and 0.6 more for what CLD2 would guess. Languages are ISO 639-1 codes where there is one,
-else ISO 639-3; Chinese is ``zh`` in either orthography, and Norwegian is ``no`` (Bokmål) or ``nn`` (Nynorsk). The
-first 2,048 characters of a text are looked at.
+else ISO 639-3; Chinese is ``zh`` in either orthography, and Norwegian is ``no`` (Bokmål) or ``nn`` (Nynorsk). What
+`ocr` and `stt` read before this stage counts as text as well: ``image_url_ocr_language``. The first 2,048 characters of
+a text are looked at.
 
 On the test texts of the language detector lingua (75 languages, 1,000 of each kind a language) the language is right
 for 95.7% of sentences, 82.2% of pairs of words and 64.6% of single words. Malay that is taken for Indonesian, and
@@ -23,6 +24,7 @@ from typing import Any, TypeAlias
 import pycld2
 from pydantic import Field
 
+from penstock.agents.enrich._extracted import extracted
 from penstock.agents.enrich._scripts import script
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
@@ -59,7 +61,7 @@ def build(config: Config) -> EnrichRecord:
     def enrich(record: Record) -> Annotations | None:
         found = {
             f"{label}_language": language
-            for label, text in find.labelled(record)
+            for label, text in (*find.labelled(record), *extracted(record))
             if isinstance(text, str)
             and len(text) >= config.min_text_length
             and (language := detect(text[:_SAMPLE])) is not None

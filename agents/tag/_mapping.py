@@ -76,21 +76,33 @@ class _Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Everything that is read from records of one kind."""
+    """Everything that is read from records of one kind.
+
+    Attributes
+    ----------
+    entities : tuple of EntityMapping
+    relations : tuple of RelationMapping
+    noted : tuple of str
+        Groups of enrichments that paths lead to: ``enrichments.ocr.…`` is what the stage before this one noted.
+    """
 
     entities: tuple[EntityMapping, ...]
     relations: tuple[RelationMapping, ...]
+    noted: tuple[str, ...] = ()
 
     def read(self, record: Record) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The entities and relations of a record, each entity once."""
+        data = record.data
+        if self.noted:
+            data = {**data, "enrichments": {group: record.note(f"enrichments.{group}") for group in self.noted}}
         entities: dict[tuple[str, str], dict[str, Any]] = {}
         found: dict[str, list[_Found]] = {}
         for mapping in self.entities:
-            found[mapping.name] = list(_instances(mapping, record, entities))
+            found[mapping.name] = list(_instances(mapping, record.id, data, entities))
         relations: list[dict[str, Any]] = []
         for relation in self.relations:
             ends = found[relation.source], found[relation.target]
-            relations += _relations(relation, *ends, self._paired(relation), record)
+            relations += _relations(relation, *ends, self._paired(relation), data)
         return list(entities.values()), _distinct(relations)
 
     def _paired(self, mapping: RelationMapping) -> bool:
@@ -100,10 +112,9 @@ class Mapping:
 
 
 def _instances(
-    mapping: EntityMapping, record: Record, entities: dict[tuple[str, str], dict[str, Any]]
+    mapping: EntityMapping, id: str, data: Data, entities: dict[tuple[str, str], dict[str, Any]]
 ) -> Iterator[_Found]:
     """The entities that a mapping finds; an entity found again only adds what was missing."""
-    data = record.data
     items = [None] if mapping.each is None else get(data, mapping.each)
     for position, item in enumerate(items if isinstance(items, list) else ()):
         if mapping.when is not None and mapping.when.read(data, item) is None:
@@ -111,7 +122,7 @@ def _instances(
         key = _key(mapping, data, item)
         values = _values(mapping.properties, data, item)
         if key is None and mapping.otherwise is not None and values:
-            key = record.id + mapping.otherwise.replace("*", str(position))
+            key = id + mapping.otherwise.replace("*", str(position))
         if key is None:
             continue
         entity = entities.setdefault((mapping.type, key), {"type": mapping.type, "key": key, "properties": {}})
@@ -120,7 +131,7 @@ def _instances(
 
 
 def _relations(
-    mapping: RelationMapping, sources: list[_Found], targets: list[_Found], paired: bool, record: Record
+    mapping: RelationMapping, sources: list[_Found], targets: list[_Found], paired: bool, data: Data
 ) -> Iterator[dict[str, Any]]:
     for source in sources:
         for target in targets:
@@ -131,7 +142,7 @@ def _relations(
                 "type": mapping.type,
                 "from": source.reference,
                 "to": target.reference,
-                "properties": _values(mapping.properties, record.data, item),
+                "properties": _values(mapping.properties, data, item),
             }
 
 

@@ -16,8 +16,9 @@ Without entities in the file they are guessed from the names of fields:
 >>> run("map", {"customer": {"nom_de_famille": "Lovelace", "tel_nr": "+44 20 7946 0000"}})["entities"]
 [{'type': 'Person', 'key': '+44 20 7946 0000', 'properties': {'last_name': 'Lovelace', 'phone': '+44 20 7946 0000'}}]
 
-A path takes one ``*``, for the items of a list: ``key: items.*.sku`` gives an entity an item. A value keeps its type; a
-key is text. An entity without a key is left out (a guessed one takes the record's id), with the relations to it.
+A path takes one ``*``, for the items of a list: ``key: items.*.sku`` gives an entity an item. The path
+``enrichments.ocr.image_url_ocr.text`` leads to what a stage before this one noted. A value keeps its type; a key is
+text. An entity without a key is left out (a guessed one takes the record's id), with the relations to it.
 """
 
 from typing import Annotated, Self
@@ -154,7 +155,16 @@ def _compile(config: Config) -> Mapping:
         )
         for relation in config.relations
     )
-    return Mapping(entities, relations)
+    return Mapping(entities, relations, _noted(config))
+
+
+def _noted(config: Config) -> tuple[str, ...]:
+    """The groups of enrichments that the paths of a configuration lead to."""
+    paths = [path for relation in config.relations for path in relation.properties.values()]
+    for entity in config.entities:
+        paths += [*entity.key, *entity.properties.values(), *([entity.when] if entity.when else [])]
+    parts = [path.split(".") for path in paths]
+    return tuple(sorted({names[1] for names in parts if names[0] == "enrichments" and len(names) > 2}))
 
 
 def _each(path: str) -> tuple[str, ...] | None:

@@ -30,6 +30,8 @@ class Outcome:
     dropped: int = 0
     letters: Counter[str] = field(default_factory=Counter)  # "<stage>: <code>"
     pii: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)  # enrichments, "<stage>: <reason>"
+    read_out: int = 0  # texts of pictures, documents and recordings
     graph_entities: int = 0
     graph_relations: int = 0
     ledger_entries: int = 0
@@ -59,6 +61,8 @@ class Outcome:
             "denied": self.denied,
             "dead_lettered": self.dead_lettered,
             "unaccounted": self.unaccounted,
+            "texts_read_out": self.read_out,
+            "enrichments_failed": dict(sorted(self.failed.items())),
             "pii": dict(sorted(self.pii.items())),
             "graph_entities": self.graph_entities,
             "ledger_entries": self.ledger_entries,
@@ -76,7 +80,7 @@ async def look(scene: Scene, plan: Plan, seconds: float) -> Outcome:
     seconds : float
         What the run took.
     """
-    outcome = Outcome(read=scene.manifest.records, seconds=seconds)
+    outcome = Outcome(read=scene.records, seconds=seconds)
     await _read_enriched(scene.cluster, plan, outcome)
     outcome.letters.update(
         [f"{letter.stage}: {letter.code}" for letter in await _letters(scene.cluster, plan, quarantine=False)]
@@ -96,6 +100,9 @@ async def _read_enriched(cluster: Cluster, plan: Plan, outcome: Outcome) -> None
             seen.add(record["id"])
             for item in record["pii"]:
                 outcome.pii[item["category"]] += item["count"]
+            enrichments = record["enrichments"]
+            outcome.failed.update(f"{stage}: {reason}" for stage, reason in enrichments.get("errors", {}).items())
+            outcome.read_out += len(enrichments.get("ocr", ())) + len(enrichments.get("stt", ()))
             if len(outcome.samples) < SAMPLES and len(record["pii"]) > len(outcome.samples) and record["enrichments"]:
                 outcome.samples.append(record)
     outcome.enriched = len(seen)
@@ -126,5 +133,5 @@ async def _audit(scene: Scene, plan: Plan, outcome: Outcome) -> None:
     outcome.ledger_entries = found.entries
     outcome.denied = found.verdicts["denied"]
     outcome.dropped = found.verdicts["dropped"]
-    raw = scene.manifest.records - sum(n for reason, n in outcome.letters.items() if reason.startswith("source-"))
+    raw = scene.records - sum(n for reason, n in outcome.letters.items() if reason.startswith("source-"))
     outcome.ledger_verified = not found.findings and found.entries == raw

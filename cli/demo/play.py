@@ -23,13 +23,13 @@ Say = Callable[[str], None]
 
 
 async def play(
-    records: int, seed: int, chain: str | None, *, keep: bool, quiet: bool, say: Say
+    pipeline: str, records: int, seed: int, chain: str | None, *, keep: bool, quiet: bool, say: Say
 ) -> tuple[Outcome, Scene]:
     """Set up, run until idle, read back; stop what was started, unless `keep`."""
     home = user_home()
     broker_ran, services_ran = embedded.status() is not None, host.status(home) is not None
     try:
-        scene = await asyncio.to_thread(set_up, home, records, seed, chain, say)
+        scene = await asyncio.to_thread(set_up, home, pipeline, records, seed, chain, say)
         await forget_earlier(scene)
         return await _run(scene, quiet), scene
     finally:
@@ -46,7 +46,7 @@ async def _run(scene: Scene, quiet: bool) -> Outcome:
     with contextlib.ExitStack() as stack:
         show = None
         if not quiet:
-            show = stack.enter_context(live_view(scene.manifest.records, Console(stderr=True))).show
+            show = stack.enter_context(live_view(scene.records, Console(stderr=True))).show
         result = await run_pipeline(
             scene.cluster, plan, scene.environ, scene.home, stop=stop, on_snapshot=show, until_idle=True
         )

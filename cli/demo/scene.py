@@ -5,6 +5,7 @@ run is counted, and the topics of earlier runs are deleted first.
 """
 
 import os
+import re
 import secrets
 import shutil
 import time
@@ -17,7 +18,8 @@ from penstock.agents.runtime import topics
 from penstock.agents.runtime.cluster import Cluster
 from penstock.broker import embedded
 from penstock.cli.demo import networks
-from penstock.cli.demo.generate import Manifest, generate
+from penstock.cli.demo.generate import EVENTS, TICKETS, generate
+from penstock.model.errors import ConfigurationError
 from penstock.services import host
 from penstock.services.host import ServicesInfo
 from penstock.topology.load import load
@@ -36,51 +38,77 @@ class Scene:
     ----------
     environ : mapping
         What the pipeline runs with.
-    manifest : Manifest
-        What was generated.
+    records : int
+        How many were generated.
+    inputs : str
+        What they are read from.
     """
 
     pipeline: Pipeline
     cluster: Cluster
     environ: Mapping[str, str]
     home: Path
-    manifest: Manifest
+    records: int
+    inputs: str
     services: ServicesInfo
     file: Path
 
 
-def pipeline_text() -> str:
-    """The bundled pipeline file."""
-    with as_file(files("penstock.topology") / "pipelines" / "demo.yml") as path:
+def pipeline_text(name: str = "demo") -> str:
+    """A bundled pipeline file."""
+    with as_file(files("penstock.topology") / "pipelines" / f"{name}.yml") as path:
         return path.read_text(encoding="utf-8")
 
 
-def set_up(home: Path, records: int, seed: int, chain: str | None, say: Say) -> Scene:
-    """Generate the records, and find or start the broker and the services."""
+def set_up(home: Path, pipeline: str, records: int, seed: int, chain: str | None, say: Say) -> Scene:
+    """Generate the records, and find or start the broker and the services.
+
+    Raises
+    ------
+    ConfigurationError
+        The pipeline needs a service that this installation lacks, or that was not started with the others.
+    """
+    if pipeline == "media" and "ai_engine" in (lacking := host.missing()):
+        raise ConfigurationError(f"the AI engine is not installed: {lacking['ai_engine']}")
     folder = home / "demo"
     shutil.rmtree(folder / "data", ignore_errors=True)
     say("generating records")
-    manifest = generate(folder / "data", records, seed)
+    inputs = _generate(folder / "data", pipeline, records, seed)
     database = networks.build(folder / "networks.mmdb")
     say("finding or starting Kafka")
     bootstrap = embedded.find_or_start(os.environ, say)
     say("finding or starting the services")
     services = host.status(home) or host.start(home=home)
+    if pipeline == "media" and "ai_engine" not in services.urls:
+        raise ConfigurationError("the services run without the AI engine", hint="penstock services stop")
     name = f"{PREFIX}{time.strftime('%m%d-%H%M%S')}"
     environ = {
         **services.env(),
         "PENSTOCK_HASH_KEY": secrets.token_hex(32),
         **os.environ,
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-        "DEMO_DATA": str(folder / "data"),
+        "DEMO_DATA": str((folder / "data").resolve()),
         "GEOIP_DATABASE": str(database),
         "PENSTOCK_HOME": str(home),
         "DEMO_NAME": name,
     }
     file = folder / f"{name}.yml"
-    text = pipeline_text()
-    file.write_text(text if chain is None else text.replace("chain: topics", f"chain: {chain}"), encoding="utf-8")
-    return Scene(load(file, environ), Cluster(bootstrap, environ), environ, home, manifest, services, file)
+    text = pipeline_text(pipeline)
+    if chain is not None:
+        text = re.sub(r"(?m)^chain: \w+", f"chain: {chain}", text)
+    file.write_text(text, encoding="utf-8")
+    return Scene(load(file, environ), Cluster(bootstrap, environ), environ, home, records, inputs, services, file)
+
+
+def _generate(folder: Path, pipeline: str, records: int, seed: int) -> str:
+    """Write the records to a folder; what they are read from, in words."""
+    if pipeline == "media":
+        from penstock.cli.demo import media  # draws with a package that the other demo does without
+
+        media.generate(folder, records, seed)
+        return f"{media.FILE}: pictures, PDFs and recordings"
+    generate(folder, records, seed)
+    return f"{TICKETS} and {EVENTS}"
 
 
 async def forget_earlier(scene: Scene) -> None:

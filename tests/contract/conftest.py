@@ -23,6 +23,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("contract")
     return {
         "AF_FAKE_RDNS": "true",  # no test asks a server of the world
+        "AI_ENGINE_URL": "http://127.0.0.1:9",  # where nobody answers
         "GEOIP_DATABASE": str(networks.build(folder / "demo.mmdb")),
         "PENSTOCK_HASH_KEY": "0123456789abcdef" * 2,
         "PENSTOCK_HOME": str(folder),

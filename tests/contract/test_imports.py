@@ -33,6 +33,7 @@ STATED: dict[tuple[str, str], str] = {
     ("penstock.agents.enrich.http_api", "stores"): "answers are shared through the cache",
     ("penstock.agents.license._registry", "stores"): "what the registry says is shared through the cache",
     ("penstock.agents.redact.redact", "stores"): "the keys that values are sealed with are in the vault",
+    ("penstock.agents.enrich._ai_engine", "stores"): "what the engine said is kept as a cache keeps it",
 }
 """Exceptions, (module, layer) -> why."""
 

@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
 import pytest
 
 from penstock.model.errors import ConfigurationError, ServiceUnreachableError
-from penstock.services import host
+from penstock.services import ai_engine, host
 
 
 @pytest.fixture
@@ -177,3 +178,28 @@ def test_wrong_use_exits_with_2(capsys: pytest.CaptureFixture[str], monkeypatch:
             host.main(arguments)
         assert caught.value.code == 2
     assert "DATABASE_URL" in capsys.readouterr().err
+
+
+def test_a_service_whose_extra_is_missing_is_left_out_and_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert host.missing() == {}
+    assert host.installed() == host.ALL
+    monkeypatch.setattr(ai_engine, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
+    assert list(host.missing()) == ["ai_engine"]
+    assert "penstock[ai]" in host.missing()["ai_engine"]
+    assert host.installed() == tuple(name for name in host.ALL if name != "ai_engine")
+    info = host.start(home=home)
+    assert set(info.urls) == set(host.installed())
+
+
+def test_the_ai_engine_is_started_beside_the_others_and_ends_its_children(home: Path) -> None:
+    info = host.start(["ai_engine", "ledger"], home=home, ports={"ai_engine": 0, "ledger": 0})
+    assert info.env()["AI_ENGINE_URL"] == info.urls["ai_engine"]
+    headers = {"Authorization": f"Bearer {info.token}"}
+    url = f"{info.urls['ai_engine']}/stt/transcribe"
+    assert httpx.post(url, json={}).status_code == 401
+    answer = httpx.post(url, json={"content_base64": "bm8gc291bmQ="}, headers=headers, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+    children = [int(pid) for pid in Path(f"/proc/{info.pid}/task/{info.pid}/children").read_text().split()]
+    assert children
+    assert host.stop(home)
+    until(lambda: all(gone(child) for child in children))

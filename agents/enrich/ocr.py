@@ -1,0 +1,62 @@
+"""ocr: the text in the pictures and documents that fields hold or refer to, as the AI engine reads it.
+
+>>> run("ocr", {"image_url": "ftp://example.com/a"})
+Traceback (most recent call last):
+penstock.model.errors.EnrichmentError: content is read by https, http, file, s3 only
+
+``image_url_ocr`` is ``{"text", "confidence", "language", "word_count"}``. A field holds a ``data:`` URL, Base64, or a
+reference that the stage follows itself (http, https, s3, files below an allowed root), never to private addresses
+unless that is allowed; what the engine is sent is the content. Words that are less sure than the threshold are left
+out; where none are left, nothing is noted.
+
+What is read may be personal data: `redact` belongs behind this stage.
+"""
+
+from typing import Any
+
+from pydantic import Field
+
+from penstock.agents.enrich._ai_engine import Engine, EngineConfig, asking
+from penstock.model.component import EnrichBatch, FieldNames, Resources
+
+GROUP = "ocr"
+ALONE = True
+ADDS_TEXT = True
+
+_KEYS = ("text", "confidence", "language", "word_count")
+
+
+class Config(EngineConfig):
+    """Options of ocr."""
+
+    fields: FieldNames = Field(
+        (
+            "image_url",
+            "document_url",
+            "photo_url",
+            "scan_url",
+            "attachment_url",
+            "image",
+            "document",
+            "image_data",
+            "document_data",
+        ),
+        description="Fields that hold pictures or PDFs, or refer to them.",
+    )
+    languages: tuple[str, ...] = Field(
+        ("eng",), min_length=1, description="ISO 639-3, what the text may be in; the likeliest first."
+    )
+
+
+def build(config: Config, resources: Resources) -> EnrichBatch:
+    """Compile the stage. Raises ConfigurationError where the engine's address is none."""
+    question = {"languages": list(config.languages), "confidence_threshold": config.confidence_threshold}
+    engine = Engine(config, resources, "/ocr/extract", question)
+
+    def note(label: str, answer: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+        found = {key: answer[key] for key in _KEYS}
+        if not found["text"] or found["confidence"] < config.confidence_threshold:
+            return None
+        return f"{label}_ocr", found
+
+    return asking(GROUP, config, config.fields, engine.ask, note)
