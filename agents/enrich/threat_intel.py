@@ -29,9 +29,9 @@ import orjson
 from pydantic import Field, model_validator
 
 from penstock.agents.enrich._fresh import Fresh
-from penstock.agents.enrich._stix_index import Indicator, Indicators, labels, objects, phases
 from penstock.agents.enrich._loading import stamp
 from penstock.agents.enrich._observables import LONGEST, Observable, observed
+from penstock.agents.enrich._stix_index import Indicator, Indicators, labels, objects, phases
 from penstock.agents.enrich._template import expand
 from penstock.agents.enrich._threats import Feed, Fixed, Source, Topic
 from penstock.agents.fields import Finder
