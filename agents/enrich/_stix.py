@@ -9,8 +9,8 @@ A pattern becomes a list of ways, each a list of values that all must be in the 
 be told, the others still count. What cannot: other properties and operators, ``NOT``, patterns about several
 observations in a row (``AND``, ``FOLLOWEDBY``) and about how often or when (``REPEATS``, ``WITHIN``, ``START``).
 
-The parser is its own because patterns come by the million and from strangers: it takes 10 µs for a usual one where a
-generated parser takes milliseconds, and has bounds for length, depth and ways.
+The parser is its own because patterns come by the million and from strangers: an indicator is taken in within 35 µs,
+its JSON included, and there are bounds for length, depth and ways.
 """
 
 import re

