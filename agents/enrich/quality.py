@@ -20,6 +20,12 @@ uniqueness    items of a list differ, whole or in one field of theirs
 accuracy      conditions that the truth keeps to, of the data or against what earlier stages found
 ============  =========================================================================================
 
+A record whose score is below ``min_score`` is dropped or quarantined (or kept), as ``below_min`` says:
+
+===============  ======================================================================================
+``low_quality``  the score of the record is below ``min_score``
+===============  ======================================================================================
+
 Uniqueness is looked for **within the record only**. Whether another record of the stream is the same is asked of
 `dedup`, whose memory is kept with the stream's position: what a process remembers by itself would give another score
 when records are read again after a failure. For the same reason age is counted to the record's own time, not to now.

@@ -126,7 +126,7 @@ def test_accuracy() -> None:
         {"check": {"field": "currency", "operator": "in", "value": ["EUR", "USD"]}},
         {"check": {"field": "total", "operator": "ge", "value": 0}, "weight": 3},
     ]
-    assert dimension("accuracy", {"currency": "XXX", "total": 5}, accuracy=rules) == 0.75
+    assert dimension("accuracy", {"currency": "EURO", "total": 5}, accuracy=rules) == 0.75
 
 
 def test_weights_and_dimensions_left_out() -> None:
