@@ -81,7 +81,7 @@ class Stages:
     labels = ("p", "a")
     log = SimpleNamespace(warning=lambda *_, **__: None)
 
-    async def process(self, partition: int, piece: Frame, poisonous: bool) -> Any:
+    async def process(self, partition: int, piece: Frame, poisonous: bool, state: Any = None) -> Any:
         return SimpleNamespace(result=Result(piece.entries, [], {}))
 
     async def stow(self, processed: Any) -> None: ...
