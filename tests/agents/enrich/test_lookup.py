@@ -2,7 +2,7 @@
 
 import asyncio
 import doctest
-import os
+import random
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
@@ -282,7 +282,7 @@ async def test_loading_holds_nobody_up() -> None:
         ("a.csv", b"other,v\n1,2\n"),
         ("a.csv", b"id,v\n\xff\xfe,1\n1,2,3\n"),
         ("a.parquet", b"PAR1 but no more"),
-        ("a.parquet", os.urandom(100)),
+        ("a.parquet", random.Random(5).randbytes(100)),
     ],
 )
 def test_files_that_are_refused_at_once(tmp_path: Path, name: str, content: bytes | None) -> None:
