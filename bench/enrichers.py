@@ -14,8 +14,8 @@ from __future__ import annotations
 import argparse
 import ast
 import asyncio
+import doctest
 import gc
-import inspect
 import os
 import platform
 import resource
@@ -142,10 +142,8 @@ def measured(name: str, environ: dict[str, str]) -> dict[str, Any]:
 def examples(module: ModuleType, name: str) -> list[Example]:
     """The data and options of each call ``run(name, {…}, option=…)`` in the docstring whose values are literal."""
     found = []
-    for line in inspect.getdoc(module).splitlines() if module.__doc__ else ():
-        if not line.startswith(">>> "):
-            continue
-        for node in ast.walk(ast.parse(line[4:])):
+    for example in doctest.DocTestParser().get_examples(module.__doc__ or ""):
+        for node in ast.walk(ast.parse(example.source)):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "run" and len(node.args) == 2:
                 try:
                     called, data = (ast.literal_eval(each) for each in node.args)

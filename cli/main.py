@@ -179,12 +179,13 @@ def report(error: PenstockError) -> None:
 
 def main() -> int:
     """Run the command that the arguments name; its exit status."""
+    known = set(threading.enumerate())
     status = _run()
-    _leave_threads(status)
+    _leave_threads(status, known)
     return status
 
 
-def _leave_threads(status: int) -> None:
+def _leave_threads(status: int, known: set[threading.Thread]) -> None:
     """End the process although a thread of a library does not end.
 
     Faust's consumers have threads of their own, which a lost connection may leave running for ever: the process would
@@ -192,7 +193,7 @@ def _leave_threads(status: int) -> None:
     """
     deadline = time.monotonic() + THREADS_SECONDS
     for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
+        if thread not in known and not thread.daemon:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 sys.stdout.flush()

@@ -184,7 +184,6 @@ def test_an_enricher_that_does_not_exist_is_named_where_it_is_switched_on(
     [
         ({"enricher_config": {"goeip": {"enabled": False}}}, "did you mean geoip"),
         ({"enricher_config": {"hashing": {"hash_feilds": ["a"]}}}, "enricher hashing: hash_feilds"),
-        ({"enricher_config": {"hashing": {"enable_fuzzy": True}}}, "hashing has no option enable_fuzzy"),
         ({"enricher_config": {"hash": {}, "hashing": {}}}, "hash and hashing are the same"),
         ({"enricher_config": {"language": {"confidence_threshold": 7}}}, "enricher language: confidence_threshold"),
         ({"stages": ("tga",)}, "did you mean tag"),

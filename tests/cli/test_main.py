@@ -243,8 +243,7 @@ def test_a_thread_that_does_not_end_does_not_hold_the_process() -> None:
         "import threading, time\n"
         "from penstock.cli import main\n"
         "main.THREADS_SECONDS = 0.2\n"
-        "main._run = lambda: 7\n"
-        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "main._run = lambda: threading.Thread(target=time.sleep, args=(60,)).start() or 7\n"
         "raise SystemExit(main.main())\n"
     )
     began = time.monotonic()

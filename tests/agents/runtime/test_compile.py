@@ -34,7 +34,7 @@ def compiled(text: str, **environ: str):
         (
             "stages:\n  - hashing:\n      hash_algorithms: [sha255]",
             "orders.yml:4: stages.0.hashing.hash_algorithms.0: found 'sha255', "
-            "allowed: sha256, sha512, blake2b, sha1, md5 (did you mean sha256?)",
+            "allowed: sha256, sha512, blake3, blake2b, sha1, md5 (did you mean sha256?)",
         ),
         (
             "stages:\n  - map: {entities: [{type: P, key: a, proprties: {}}]}",
