@@ -98,7 +98,7 @@ def _begin(state: State, index: int, lane: Opening, bug: Bug | None) -> Lane:
 
 def _read(state: State, index: int, lane: Lane, who: str, bounds: Bounds, bug: Bug | None) -> Iterator[Step]:
     log = state.logs[index]
-    lane = lane._replace(position=max(lane.position, log.start))  # as `auto_offset_reset` says; only a bug purges so far
+    lane = lane._replace(position=max(lane.position, log.start))  # as `auto_offset_reset` says
     if lane.position == log.end:
         if not lane.under_way and _quiet_hole(lane, log.end, bug):
             yield (who, "4: nothing more comes, reads again"), _healing(state, index, lane, bounds, bug)
