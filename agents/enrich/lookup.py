@@ -28,11 +28,11 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from penstock.agents.enrich._fresh import Fresh
-from penstock.agents.enrich._index import Shape, as_it_is, as_text, as_text_in_any_case, milliseconds
-from penstock.agents.enrich._loading import check_file, index_of, read_file, reader_of_query, stamp
-from penstock.agents.enrich._references import Asked, Held, InRedis, Loaded, Reference, Told
-from penstock.agents.enrich._template import Text, expand, field_value
+from penstock.agents.enrich._lookups.fresh import Fresh
+from penstock.agents.enrich._lookups.index import Shape, as_it_is, as_text, as_text_in_any_case, milliseconds
+from penstock.agents.enrich._lookups.loading import check_file, index_of, read_file, reader_of_query, stamp
+from penstock.agents.enrich._lookups.references import Asked, Held, InRedis, Loaded, Reference, Told
+from penstock.agents.enrich._lookups.template import Text, expand, field_value
 from penstock.model.component import Annotations, EnrichBatch, Resources, StageConfig
 from penstock.model.errors import ConfigurationError, EnrichmentError, UnreachableError
 from penstock.model.record import Record

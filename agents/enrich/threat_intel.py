@@ -29,12 +29,12 @@ from typing import Any, Final, Literal, Self
 import orjson
 from pydantic import Field, model_validator
 
-from penstock.agents.enrich._fresh import Fresh
-from penstock.agents.enrich._loading import stamp
-from penstock.agents.enrich._observables import LONGEST, Observable, observed
-from penstock.agents.enrich._stix_index import Indicator, Indicators, labels, objects, phases
-from penstock.agents.enrich._template import expand
-from penstock.agents.enrich._threats import Feed, Fixed, Source, Topic
+from penstock.agents.enrich._lookups.fresh import Fresh
+from penstock.agents.enrich._lookups.loading import stamp
+from penstock.agents.enrich._lookups.template import expand
+from penstock.agents.enrich._threats.observables import LONGEST, Observable, observed
+from penstock.agents.enrich._threats.sources import Feed, Fixed, Source, Topic
+from penstock.agents.enrich._threats.stix_index import Indicator, Indicators, labels, objects, phases
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichBatch, FieldNames, Resources, StageConfig
 from penstock.model.errors import ConfigurationError, EnrichmentError, UnreachableError

@@ -20,7 +20,10 @@ from netaddr import IPSet
 from pydantic import ValidationError
 
 from penstock.agents.chain import Chain
-from penstock.agents.enrich import _addresses, _facts, _mmdb, geoip
+from penstock.agents.enrich import geoip
+from penstock.agents.enrich._network import addresses as _addresses
+from penstock.agents.enrich._network import facts as _facts
+from penstock.agents.enrich._network import mmdb as _mmdb
 from penstock.cli.demo import networks
 from penstock.model.component import Event, Resources
 from penstock.model.errors import ConfigurationError

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from penstock.agents import registry
-from penstock.agents.enrich import _references, lookup
-from penstock.agents.enrich._fresh import Fresh
-from penstock.agents.enrich._index import as_it_is, as_text, as_text_in_any_case, milliseconds, plain
-from penstock.agents.enrich._references import Asked, Loaded
+from penstock.agents.enrich import lookup
+from penstock.agents.enrich._lookups import references as _references
+from penstock.agents.enrich._lookups.fresh import Fresh
+from penstock.agents.enrich._lookups.index import as_it_is, as_text, as_text_in_any_case, milliseconds, plain
+from penstock.agents.enrich._lookups.references import Asked, Loaded
 from penstock.model.component import Event, Resources
 from penstock.model.errors import ConfigurationError, EnrichmentError, UnreachableError
 from penstock.model.record import Kept, Record

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from penstock.agents import registry
-from penstock.agents.enrich import _observables, _threats, threat_intel
-from penstock.agents.enrich._observables import domain, email, network, observed, url
-from penstock.agents.enrich._stix import DEEPEST, Untold, ways
+from penstock.agents.enrich import threat_intel
+from penstock.agents.enrich._threats import observables as _observables
+from penstock.agents.enrich._threats import sources as _threats
+from penstock.agents.enrich._threats.observables import domain, email, network, observed, url
+from penstock.agents.enrich._threats.stix import DEEPEST, Untold, ways
 from penstock.model.component import Event, Resources
 from penstock.model.errors import ConfigurationError, EnrichmentError, UnreachableError
 from penstock.model.record import Kept, Record
