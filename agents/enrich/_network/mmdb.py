@@ -8,15 +8,13 @@ here, over bytes: 4 microseconds an address, where asking the library takes ten 
 The file is read into memory: one that is overwritten in place takes nothing from under a worker.
 """
 
-import io
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from maxminddb import MODE_FD, InvalidDatabaseError
+from maxminddb import InvalidDatabaseError
 from maxminddb.decoder import Decoder
-from maxminddb.reader import Reader
 
 from penstock.agents.enrich._network.addresses import Address
 
@@ -24,6 +22,10 @@ _SEPARATOR: Final = 16
 """Zero bytes between the search tree and the data."""
 _MARKER: Final = b"\xab\xcd\xefMaxMind.com"
 """Stands between the data and the metadata."""
+_WIDTHS: Final = {24: 3, 28: 0, 32: 4}
+"""Bits of a record of the search tree -> its bytes; 0 where two share one."""
+_ADDRESS_BITS: Final = {4: 32, 6: 128}
+_FORMAT: Final = 2
 _CHECKED_NODES: Final = 1 << 16
 _CHECKED_RECORDS: Final = 2048
 _KEPT_RECORDS: Final = 16_384
@@ -91,6 +93,43 @@ class Watched:
         return True
 
 
+class _Metadata(NamedTuple):
+    """What is needed to walk the tree; what else there is (description, languages, time of making) is not looked at."""
+
+    nodes: int
+    record_bits: int
+    version: int
+
+
+def _metadata(buffer: bytes, marker: int) -> _Metadata:
+    """The metadata behind the marker. Raises InvalidDatabaseError, which names what is wrong."""
+    if marker < 0:
+        raise InvalidDatabaseError("it has no metadata: its end is missing, or it is another kind of file")
+    begin = marker + len(_MARKER)
+    try:
+        found, end = Decoder(buffer, begin).decode(begin)
+    except Exception as error:  # damage shows as whatever the parser stumbles over
+        raise InvalidDatabaseError("its metadata cannot be read") from error
+    if end > len(buffer) or not isinstance(found, dict):
+        raise InvalidDatabaseError("its metadata cannot be read")
+    numbers = {
+        name: found.get(name) for name in ("node_count", "record_size", "ip_version", "binary_format_major_version")
+    }
+    for name, value in numbers.items():
+        if type(value) is not int:
+            raise InvalidDatabaseError(f"its metadata has no {name}, or one that is no number")
+    nodes, record_bits, version, made = numbers.values()
+    if made != _FORMAT:
+        raise InvalidDatabaseError(f"it has version {made} of the format, not {_FORMAT}")
+    if not nodes:
+        raise InvalidDatabaseError("its metadata says that its search tree has no nodes")
+    if record_bits not in _WIDTHS:
+        raise InvalidDatabaseError(f"its metadata says records of {record_bits} bits, not of 24, 28 or 32")
+    if version not in _ADDRESS_BITS:
+        raise InvalidDatabaseError(f"its metadata says addresses of IP version {version}, not of 4 or 6")
+    return _Metadata(nodes, record_bits, version)
+
+
 class Database:
     """A MaxMind DB file, checked.
 
@@ -110,18 +149,14 @@ class Database:
 
     def __init__(self, path: Path, shape: Callable[[Any], Any]) -> None:
         self._buffer = path.read_bytes()
-        try:
-            metadata = Reader(io.BytesIO(self._buffer), MODE_FD).metadata()
-            self._end = self._buffer.rfind(_MARKER)
-            if Decoder(self._buffer, begin := self._end + len(_MARKER)).decode(begin)[1] > len(self._buffer):
-                raise InvalidDatabaseError("its end is missing")
-            self._nodes = int(metadata.node_count)
-            self._width = {24: 3, 28: 0, 32: 4}[metadata.record_size]
-            self._tree = metadata.search_tree_size
-            self._bits = {4: 32, 6: 128}[metadata.ip_version]
-            self.kind = str(metadata.database_type)
-        except Exception as error:  # damage shows as whatever the parser stumbles over
-            raise InvalidDatabaseError("it cannot be read") from error
+        self._end = self._buffer.rfind(_MARKER)
+        metadata = _metadata(self._buffer, self._end)
+        self._nodes = metadata.nodes
+        self._width = _WIDTHS[metadata.record_bits]
+        self._tree = metadata.nodes * metadata.record_bits // 4
+        self._bits = _ADDRESS_BITS[metadata.version]
+        if self._tree + _SEPARATOR > self._end:
+            raise InvalidDatabaseError(f"its search tree of {self._nodes} nodes does not fit into the file")
         self._decoder = Decoder(self._buffer, self._tree + _SEPARATOR)
         self._shaped = lru_cache(_KEPT_RECORDS)(lambda node: shape(self._record(node)))
         # addresses of version 4 stand below ::/96
