@@ -76,7 +76,9 @@ class Config(StageConfig):
     valid_from: str | None = Field(None, description="Column of the time from which a row holds; empty is always.")
     valid_to: str | None = Field(None, description="Column of the time from which it holds no more; empty is never.")
     at: str | None = Field(
-        None, description="Path of the field with the record's time, ISO 8601 or a number; its timestamp if absent."
+        None,
+        description="Path of the field with the record's time, ISO 8601 or a number, without which it has no row; the"
+        " record's timestamp in Kafka where this option is absent.",
     )
     refresh_seconds: float = Field(60, gt=0, description="How long what was read holds.")
     most_rows: int = Field(1_000_000, ge=1, description="Rows that are held in memory; a larger reference is refused.")

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 import sqlalchemy as sa
@@ -17,6 +18,10 @@ from penstock.model.errors import ConfigurationError
 
 FORMATS: Final = (".csv", ".tsv", ".parquet", ".jsonl")
 _AT_ONCE: Final = 10_000
+_CODE: Final = r"^\s*(?:[+-]?0[0-9]|\+)"
+"""No number: a leading zero says something."""
+_TOO_LONG: Final = r"|^\s*[+-]?[0-9]{16,}\s*$"
+"""More digits than a floating-point number holds."""
 
 Rows = Iterable[Mapping[str, Any]]
 
@@ -46,6 +51,7 @@ def check_file(path: Path, shape: Shape) -> None:
             return
         else:
             with pa.csv.open_csv(path, parse_options=_parsing(path)) as reader:
+                _check_columns(path, reader.schema)
                 found = set(reader.schema.names)
     if missing := sorted(shape.needed - found):
         raise ConfigurationError(f"{path.name} has no column {', '.join(missing)}")
@@ -61,13 +67,38 @@ def read_file(path: Path, shape: Shape) -> Iterator[Mapping[str, Any]]:
         if path.suffix.lower() == ".parquet":
             table = pa.parquet.read_table(path, columns=None if columns is None else sorted(columns))
         else:
-            # a column of digits may be one of codes, and no code is empty, NULL or NA because it says so
-            convert = pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(shape.texts, pa.string()), include_columns=sorted(columns or ())
-            )
-            table = pa.csv.read_csv(path, parse_options=_parsing(path), convert_options=convert)
+            table = _read_text(path, shape, sorted(columns or ()))
         for batch in table.to_batches(max_chunksize=_AT_ONCE):
             yield from batch.to_pylist()
+
+
+def _read_text(path: Path, shape: Shape, columns: list[str]) -> pa.Table:
+    """A file of text: numbers where a column has nothing else, and none that would lose a digit."""
+
+    def read(texts: Iterable[str], some: list[str]) -> pa.Table:
+        convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string()), include_columns=some)
+        return pa.csv.read_csv(path, parse_options=_parsing(path), convert_options=convert)
+
+    # a column of digits may be one of codes, and no code is empty, NULL or NA because it says so
+    table = read(shape.texts, columns)
+    _check_columns(path, table.schema)
+    numbers = [each for each in table.schema if pa.types.is_integer(each.type) or pa.types.is_floating(each.type)]
+    names = [each.name for each in numbers]
+    written = read(names, names) if names else table
+    for each in numbers:
+        code = _CODE + _TOO_LONG if pa.types.is_floating(each.type) else _CODE
+        if pc.any(pc.match_substring_regex(written[each.name], code)).as_py():
+            table = table.set_column(table.schema.get_field_index(each.name), each.name, written[each.name])
+    return table
+
+
+def _check_columns(path: Path, schema: pa.Schema) -> None:
+    """Raises ConfigurationError where two columns have one name, or one holds what is no UTF-8."""
+    names = schema.names
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigurationError(f"{path.name} has several columns called {', '.join(twice)}")
+    if strange := sorted(each.name for each in schema if pa.types.is_binary(each.type)):
+        raise ConfigurationError(f"{path.name} is not in UTF-8: see its column {', '.join(strange)}")
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
