@@ -14,7 +14,10 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 Observable: TypeAlias = tuple[str, Any]
-"""Kind (``ip``, ``domain``, ``url``, ``email``, ``hash``) and value; of an ``ip`` (version, length of prefix, bits)."""
+"""Kind (``ip``, ``domain``, ``url``, ``email``, ``hash``) and value; of an ``ip`` (version, length of prefix, bits).
+
+Indicators also ask for a ``shape`` that values may have (see `penstock.agents.enrich._threats.shapes`).
+"""
 
 LONGEST: Final = 4096
 """Characters; a longer value is none."""

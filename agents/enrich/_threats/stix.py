@@ -4,6 +4,7 @@
 
     [ipv4-addr:value = '198.51.100.1' OR ipv4-addr:value ISSUBSET '203.0.113.0/24']     two ways to match
     [domain-name:value = 'a.example' AND url:value IN ('http://a.example/x')]           one way, which needs both
+    [url:value LIKE 'http://%.a.example/%' OR url:value MATCHES '^https?://[0-9.]+/x$']  two ways, by their shape
 
 A pattern becomes a list of ways, each a list of values that all must be in the record. Where one of several ways cannot
 be told, the others still count. What cannot: other properties and operators, ``NOT``, patterns about several
@@ -18,6 +19,7 @@ from itertools import product
 from typing import Final, TypeAlias
 
 from penstock.agents.enrich._threats.observables import Observable, indicated
+from penstock.agents.enrich._threats.shapes import Shape, matcher
 
 Way: TypeAlias = tuple[Observable, ...]
 
@@ -156,7 +158,7 @@ class _Parser:
         _, operator = self._take()
         values = self._values(operator)
         reason = "not" if negated or operator in ("!=", "<>") else ""
-        if not reason and operator not in ("=", "==", "IN", "ISSUBSET"):
+        if not reason and operator not in ("=", "==", "IN", "ISSUBSET", "LIKE", "MATCHES"):
             reason = "operator"
         expected = _PROPERTIES.get(path) or ("hash" if _HASHES.match(path) else "")
         if not reason and not expected:
@@ -164,7 +166,10 @@ class _Parser:
         if reason:
             self.untold.add(reason)
             return []
-        found = [indicated(expected, value, operator == "ISSUBSET") for value in values]
+        if operator in ("LIKE", "MATCHES"):
+            found = [_shaped(expected, operator, value) for value in values]
+        else:
+            found = [indicated(expected, value, operator == "ISSUBSET") for value in values]
         if None in found:
             self.untold.add("value")
         return self._bounded([(each,) for each in found if each is not None])
@@ -213,6 +218,11 @@ class _Parser:
         if len(found) > MOST_WAYS:
             raise Untold("too_complex")
         return found
+
+
+def _shaped(kind: str, operator: str, pattern: str) -> Observable | None:
+    shape = Shape(kind, operator, pattern)
+    return None if matcher(shape) is None else ("shape", shape)
 
 
 _OPERATORS: Final = {

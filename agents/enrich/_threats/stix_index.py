@@ -6,12 +6,14 @@ times (129 for IPv6), which takes less than a walk through a tree of Python's wo
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeAlias
 
 import msgspec
 
 from penstock.agents.enrich._lookups.index import FOREVER, milliseconds
 from penstock.agents.enrich._threats.observables import Observable
+from penstock.agents.enrich._threats.shapes import Shapes
 from penstock.agents.enrich._threats.stix import Untold, Way, ways
 from penstock.model.record import Data
 
@@ -65,7 +67,8 @@ class Indicators:
         self._wanted = wanted
         self._parents = parents
         self._by_id: dict[str, Indicator] = {}
-        self._exact: dict[str, dict[Any, Target]] = {"domain": {}, "url": {}, "email": {}, "hash": {}}
+        self._exact: dict[str, dict[Any, Target]] = {"domain": {}, "url": {}, "email": {}, "hash": {}, "shape": {}}
+        self._shapes = Shapes()
         self._networks: dict[int, dict[int, dict[int, Target]]] = {4: {}, 6: {}}
         self._same: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -91,6 +94,9 @@ class Indicators:
     def remove(self, id: str) -> None:
         indicator = self._by_id.pop(id, None)
         for way in indicator.ways if indicator is not None else ():
+            for kind, shape in way:
+                if kind == "shape":
+                    self._shapes.release(shape)
             table, key = self._table(way[0])
             there = table.pop(key, None)
             left: list[Any] = there if isinstance(there, list) else [] if there is None else [there]
@@ -121,11 +127,26 @@ class Indicators:
             for prefix, table in tuple(self._networks[version].items()):
                 if prefix <= length and (target := table.get(bits >> (length - prefix))) is not None:
                     yield target
-            return
-        table = self._exact[kind]
-        for name in self._names(kind, value):
-            if (target := table.get(name)) is not None:
+        else:
+            table = self._exact[kind]
+            for name in self._names(kind, value):
+                if (target := table.get(name)) is not None:
+                    yield target
+        for _, shape in self._shaped(observable):
+            if (target := self._exact["shape"].get(shape)) is not None:
                 yield target
+
+    def _shaped(self, observable: Observable) -> Iterator[Observable]:
+        """The shapes that the value has."""
+        kind, value = observable
+        if not self._shapes:
+            return
+        if kind == "ip":
+            version, length, bits = value
+            if length != (32 if version == 4 else 128):
+                return
+            value = str(IPv4Address(bits) if version == 4 else IPv6Address(bits))
+        yield from (("shape", shape) for shape in self._shapes.of(kind, value))
 
     def _names(self, kind: str, value: Any) -> Iterator[Any]:
         yield value
@@ -142,6 +163,7 @@ class Indicators:
             yield from ((kind, (version, prefix, bits >> (length - prefix))) for prefix in range(length + 1))
         else:
             yield from ((kind, name) for name in self._names(kind, value))
+        yield from self._shaped(observable)
 
     def _table(self, observable: Observable) -> tuple[dict[Any, Target], Any]:
         kind, value = observable
@@ -188,12 +210,27 @@ class Indicators:
             self.untold[str(why)] += 1
             return ()
         self.untold.update(untold)
-        return tuple(dict.fromkeys(found))
+        return tuple(filter(self._held, map(_exact_first, dict.fromkeys(found))))
+
+    def _held(self, way: Way) -> bool:
+        """Whether all its shapes are looked for; there may be too many."""
+        shapes = [shape for kind, shape in way if kind == "shape"]
+        held = [shape for shape in shapes if self._shapes.hold(shape)]
+        if len(held) < len(shapes):
+            self.untold["too_many_shapes"] += 1
+            for shape in held:
+                self._shapes.release(shape)
+        return len(held) == len(shapes)
 
     def _shared(self, names: Iterable[str]) -> tuple[str, ...]:
         """One tuple for all indicators with these names: there are few."""
         made = tuple(names)
         return self._same.setdefault(made, made) if len(self._same) < 10_000 else made
+
+
+def _exact_first(way: Way) -> Way:
+    """A way whose first part, by which it is found, is a value where it has one."""
+    return tuple(sorted(way, key=lambda part: part[0] == "shape"))
 
 
 def labels(stix: Mapping[str, Any]) -> list[str]:
