@@ -36,10 +36,10 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import orjson
 from pydantic import Field
 
-from penstock.agents.enrich import _shelf
-from penstock.agents.enrich._paths import MESSAGE_KEY, NOTHING, at, plain
-from penstock.agents.enrich._shelf import Entry, Sealing, Shelf
-from penstock.agents.enrich._similar import Signatures
+from penstock.agents.enrich._state import shelf as _shelf
+from penstock.agents.enrich._state.paths import MESSAGE_KEY, NOTHING, at, plain
+from penstock.agents.enrich._state.shelf import Entry, Sealing, Shelf
+from penstock.agents.enrich._state.similar import Signatures
 from penstock.agents.fields import leaves
 from penstock.model.component import ApplyState, FieldNames, Resources, StageConfig, State
 from penstock.model.record import Data, Record

@@ -62,7 +62,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from pydantic import Field
 
-from penstock.agents.enrich._child import Room, RoomOptions, room_for
+from penstock.agents.enrich._media.child import Room, RoomOptions, room_for
 from penstock.agents.fields import Finder, labels
 from penstock.model.component import ApplyBatch, FieldNames, Resources, StageConfig
 from penstock.model.content import Content, content_of
@@ -74,7 +74,7 @@ from penstock.model.verdict import KEEP, Keep, Quarantine, Verdict
 GROUP = "exif_scrub"
 ALONE = True
 
-_SCRUB: Final = "penstock.agents.enrich._images:scrub"
+_SCRUB: Final = "penstock.agents.enrich._media.images:scrub"
 _AT_ONCE: Final = 8
 """Contents that are held at once: each may be as large as ``max_bytes``."""
 _SUFFIXES: Final = {"image/jpeg": "jpg", "image/png": "png", "image/tiff": "tiff", "image/webp": "webp"}

@@ -31,7 +31,7 @@ import orjson
 from blake3 import blake3
 from pydantic import Field
 
-from penstock.agents.enrich._child import RoomOptions, room_for
+from penstock.agents.enrich._media.child import RoomOptions, room_for
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichBatch, EnrichRecord, FieldNames, StageConfig
 from penstock.model.content import Content, content_of
@@ -48,7 +48,7 @@ Fuzzy: TypeAlias = Literal["ssdeep", "tlsh"]
 Digests: TypeAlias = dict[str, str]
 
 _WHOLE = "content_hash"
-_FINGERPRINTS: Final = "penstock.agents.enrich._fingerprints:fingerprints"
+_FINGERPRINTS: Final = "penstock.agents.enrich._media.fingerprints:fingerprints"
 _AT_ONCE: Final = 8
 """Contents that are held at once: each may be as large as ``max_bytes``."""
 

@@ -24,8 +24,8 @@ from typing import Any, TypeAlias
 import pycld2
 from pydantic import Field
 
-from penstock.agents.enrich._extracted import extracted
-from penstock.agents.enrich._scripts import script
+from penstock.agents.enrich._text.extracted import extracted
+from penstock.agents.enrich._text.scripts import script
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
 from penstock.model.errors import ConfigurationError

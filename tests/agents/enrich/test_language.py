@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from penstock.agents.enrich import _scripts, language
-from penstock.agents.enrich._scripts import script
+from penstock.agents.enrich import language
+from penstock.agents.enrich._text import scripts as _scripts
+from penstock.agents.enrich._text.scripts import script
 from penstock.model.errors import ConfigurationError
 
 SENTENCES = {
