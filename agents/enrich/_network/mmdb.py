@@ -112,13 +112,9 @@ def _metadata(buffer: bytes, marker: int) -> _Metadata:
         raise InvalidDatabaseError("its metadata cannot be read") from error
     if end > len(buffer) or not isinstance(found, dict):
         raise InvalidDatabaseError("its metadata cannot be read")
-    numbers = {
-        name: found.get(name) for name in ("node_count", "record_size", "ip_version", "binary_format_major_version")
-    }
-    for name, value in numbers.items():
-        if type(value) is not int:
-            raise InvalidDatabaseError(f"its metadata has no {name}, or one that is no number")
-    nodes, record_bits, version, made = numbers.values()
+    made, nodes, record_bits, version = (
+        _number(found, name) for name in ("binary_format_major_version", "node_count", "record_size", "ip_version")
+    )
     if made != _FORMAT:
         raise InvalidDatabaseError(f"it has version {made} of the format, not {_FORMAT}")
     if not nodes:
@@ -128,6 +124,13 @@ def _metadata(buffer: bytes, marker: int) -> _Metadata:
     if version not in _ADDRESS_BITS:
         raise InvalidDatabaseError(f"its metadata says addresses of IP version {version}, not of 4 or 6")
     return _Metadata(nodes, record_bits, version)
+
+
+def _number(metadata: dict[str, Any], name: str) -> int:
+    value = metadata.get(name)
+    if type(value) is not int:
+        raise InvalidDatabaseError(f"its metadata has no {name}, or one that is no number")
+    return value
 
 
 class Database:
