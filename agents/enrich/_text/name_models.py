@@ -5,14 +5,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from penstock.agents import _spacy
 from penstock.agents.enrich._text.indicators import Found
 from penstock.model.errors import ConfigurationError, MissingExtraError
 
 Names: TypeAlias = Callable[[str], Iterable[Found]]
 
 _LABELS: Final = {
-    "PERSON": "person",
-    "PER": "person",
+    **dict.fromkeys(_spacy.PERSON, "person"),
     "ORG": "organisation",
     "ORGANIZATION": "organisation",
     "GPE": "place",
@@ -21,25 +21,16 @@ _LABELS: Final = {
     "FAC": "place",
 }
 """What models call the types of names."""
-_SURE: Final = 0.85
-"""spaCy says no confidence of a name; this is about how often its small models are right on news."""
 
 
 def spacy(model: str) -> Names:
     """Names by a spaCy pipeline. Raises MissingExtraError, ConfigurationError."""
-    if find_spec("spacy") is None:
-        raise MissingExtraError("spacy", "spacy")
-    import spacy as package
-
-    try:
-        pipeline: Any = package.load(model)
-    except (OSError, ValueError):
-        raise _unusable("spaCy", model, "install its package, or name the folder it was saved to") from None
+    pipeline = _spacy.pipeline(model, "entities")
 
     def find(text: str) -> Iterable[Found]:
         for span in pipeline(text).ents:
             if span.label_ in _LABELS:
-                yield Found(_LABELS[span.label_], span.start_char, span.end_char, _SURE)
+                yield Found(_LABELS[span.label_], span.start_char, span.end_char, _spacy.SURE)
 
     return find
 

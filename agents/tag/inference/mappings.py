@@ -14,7 +14,7 @@ from penstock.agents.tag.inference.fields import PLAIN, Field
 from penstock.model.entities import Catalogue
 from penstock.model.entity_file import PropertyType
 
-LEAST: Final = 0.4
+LEAST: Final = 0.5
 """Suggestions that are less likely are not made."""
 LEAST_ENTITY: Final = 0.5
 """Evidence for an entity below which there is no primary one."""
@@ -25,6 +25,7 @@ _NESTED: Final = 0.8
 _CONTRADICTED: Final = 0.3
 _UNCONFIRMED: Final = 0.75
 _CONFIRMED: Final = 0.05
+_BESIDE: Final = 0.9
 
 _FITTING: Final[dict[PropertyType, frozenset[str]]] = {
     "string": frozenset(("string", "country", "language", "currency", "json", "email", "phone", "url", "ip", "mac",
@@ -80,6 +81,7 @@ class _Candidate(NamedTuple):
 def suggest(fields: Sequence[Field], catalogue: Catalogue) -> tuple[list[Suggestion], str | None]:
     """The best suggestion for each field that has one, in the order of the fields, and the primary entity."""
     candidates = {one.path: list(_candidates(one, catalogue)) for one in fields if one.type not in ("array", "object")}
+    _look_beside(candidates, catalogue)
     primary = _primary(candidates, catalogue)
     found = []
     for one in fields:
@@ -92,6 +94,31 @@ def suggest(fields: Sequence[Field], catalogue: Catalogue) -> tuple[list[Suggest
 def read_name(path: FieldPath) -> str:
     """The name of a field as the catalogue reads it: its last parts, without dots at their ends (``Hausnr.``)."""
     return ".".join(part.strip(". ") for part in named(path)[-3:])
+
+
+def _look_beside(candidates: dict[FieldPath, list[_Candidate]], catalogue: Catalogue) -> None:
+    """Put in place what a field holds because of another one in the same object."""
+    objects: dict[FieldPath, dict[str, FieldPath]] = {}
+    for path in candidates:
+        objects.setdefault(path[:-1], {})[read_name(path[-1:])] = path
+    for fields in objects.values():
+        for entity in catalogue.entities:
+            held = {
+                name: one.property
+                for name, path in fields.items()
+                if (one := max(_of(entity, candidates[path]), key=lambda each: each.score, default=None))
+                and one.score >= LEAST
+            }
+            for name, title in catalogue.beside(entity, held, fields).items():
+                some = candidates[fields[name]]
+                score = max((one.score for one in some), default=0.0)
+                reason = f"Field name means {title} beside the others of the record"
+                some[:] = [one for one in some if one.entity != entity]
+                some.append(_Candidate(entity, title, max(score, _BESIDE), reason))
+
+
+def _of(entity: str, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    return [one for one in candidates if one.entity == entity]
 
 
 def _weighed(candidate: _Candidate, primary: str | None) -> float:
