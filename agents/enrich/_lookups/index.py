@@ -166,7 +166,7 @@ def as_it_is(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A column's value as JSON can say it: numbers with all their digits, times in ISO 8601."""
+    """A column's value as JSON can say it: numbers with all digits, times in ISO 8601, bytes as text or in hex."""
     if value is None or isinstance(value, str | bool | int | float):
         return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
     if isinstance(value, dict):
@@ -174,7 +174,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.hex()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 

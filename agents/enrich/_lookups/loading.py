@@ -157,6 +157,8 @@ def reader_of_query(query: str, address: str) -> Callable[[], Iterator[Mapping[s
     variable = "the option database of lookup"
     url = database.parse(address, variable)
     is_file = url.get_backend_name() == "sqlite"
+    # a query has no parameters: '{"a":1}' is text
+    statement = sa.text(query.replace(":", r"\:"))
 
     def read() -> Iterator[Mapping[str, Any]]:
         if is_file and not Path(str(url.database)).is_file():  # it would be made
@@ -164,7 +166,7 @@ def reader_of_query(query: str, address: str) -> Callable[[], Iterator[Mapping[s
         engine = database.connect(address, sa.MetaData(), variable, what="the database of lookup")
         try:
             with database.reading(engine) as connection:
-                rows = connection.execution_options(stream_results=True).execute(sa.text(query))
+                rows = connection.execution_options(stream_results=True).execute(statement)
                 for some in rows.mappings().partitions(_AT_ONCE):
                     yield from some  # type: ignore[misc] # its keys are texts
         except exc.OperationalError as error:

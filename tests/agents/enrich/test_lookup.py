@@ -358,6 +358,8 @@ async def test_a_query(base: Path) -> None:
     resources = Resources(environ={"DATABASE_URL": f"sqlite:///{base}"})
     ask = stage(resources, query="select id, v, b from t", refresh_seconds=0.02)
     assert await ask("1", 2) == [{"v": "one", "b": "ab"}, None]
+    texts = stage(resources, query="""select id, v from t where '{"a":1}' != v and v like 'o%' and '10:00 :v' != v""")
+    assert await texts(1) == [{"v": "one"}]
     connection = sqlite3.connect(base)
     with connection:
         connection.execute("insert into t values (2, 'two', null)")
@@ -504,6 +506,6 @@ def test_options_that_cannot_be(options: dict[str, Any]) -> None:
 
 
 def test_values_become_json() -> None:
-    value = {1: [Decimal("0.10"), b"a", 2**70, (1,)], "d": {"e": float("inf")}}
-    assert orjson.loads(orjson.dumps(plain(value))) == {"1": ["0.10", "a", str(2**70), [1]], "d": {"e": None}}
+    value = {1: [Decimal("0.10"), b"a", b"\0\xff", 2**70, (1,)], "d": {"e": float("inf")}}
+    assert orjson.loads(orjson.dumps(plain(value))) == {"1": ["0.10", "a", "00ff", str(2**70), [1]], "d": {"e": None}}
     assert as_text_in_any_case(None) is None
