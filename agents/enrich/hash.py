@@ -31,13 +31,13 @@ import orjson
 from blake3 import blake3
 from pydantic import Field
 
-from penstock.agents.enrich._child import RoomOptions, room_for
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichBatch, EnrichRecord, FieldNames, StageConfig
 from penstock.model.content import Content, content_of
 from penstock.model.errors import EnrichmentError, MissingExtraError
 from penstock.model.fetch import Fetcher, FetchOptions, is_reference
 from penstock.model.record import Record
+from penstock.model.room import RoomOptions, room_for
 
 ALIASES = ("hashing",)
 GROUP = "hashes"
@@ -97,6 +97,11 @@ class Config(StageConfig, FetchOptions, RoomOptions):
     max_pixels: int = Field(89_478_485, ge=1, description="A picture with more pixels gets no perceptual hash.")
 
 
+def alone(config: Config) -> bool:
+    """Whether content is fetched, or taken apart in child processes."""
+    return config.hash_references or config.enable_perceptual or config.enable_fuzzy
+
+
 def build(config: Config) -> EnrichRecord | EnrichBatch:
     """Compile the stage: plain digests of fields are made at once, everything else for many records together.
 
@@ -109,7 +114,7 @@ def build(config: Config) -> EnrichRecord | EnrichBatch:
         raise MissingExtraError("ImageHash", "perceptual")
     if config.enable_fuzzy and "tlsh" in config.fuzzy_algorithms and find_spec("tlsh") is None:
         raise MissingExtraError("py-tlsh", "tlsh")
-    if config.hash_references or config.enable_perceptual or config.enable_fuzzy:
+    if alone(config):
         return _Slow(config).enrich
     find = Finder(config.hash_fields)
     digest = _digest(config.hash_algorithms)
