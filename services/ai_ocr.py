@@ -1,6 +1,6 @@
 """OCR: the text of a picture or of a PDF, its words, where they stand and how sure they are.
 
-Runs in a child process (see `penstock.services.ai_workers`). A page of a PDF that has text answers from it, with
+Runs in a child process (see `penstock.model.room`). A page of a PDF that has text answers from it, with
 confidence 1; a page that is a picture is drawn and read.
 """
 
@@ -14,9 +14,9 @@ import pycld2
 import pypdfium2
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from penstock.model.errors import EnrichmentError
 from penstock.services.ai_languages import ISO
 from penstock.services.ai_reader import Line, Picture, reader
-from penstock.services.ai_workers import ContentError
 
 FORMATS: Final = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 
@@ -55,12 +55,12 @@ def extract(
 
     Raises
     ------
-    ContentError
+    EnrichmentError
         ``malformed``, ``mismatch``, ``too_large`` or ``encrypted``.
     """
     is_pdf = content[:1024].lstrip().startswith(b"%PDF-")
     if mime_type is not None and is_pdf != (mime_type == "application/pdf"):
-        raise ContentError("mismatch", f"the content is not what its type {mime_type} says")
+        raise EnrichmentError("mismatch", f"the content is not what its type {mime_type} says")
     rows = _pdf(content) if is_pdf else _read(_picture(content), 1)
     kept = [[word for word in row if word.confidence >= confidence_threshold] for row in rows]
     words = [word for row in kept for word in row]
@@ -77,6 +77,7 @@ def extract(
             {"text": word.text, "box": word.box, "confidence": round(word.confidence, 4), "page": word.page}
             for word in words
         ],
+        "words_left_out": sum(map(len, rows)) - len(words),
     }
 
 
@@ -94,17 +95,21 @@ def _picture(content: bytes) -> Picture:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > _MOST_PIXELS:
-                raise ContentError("too_large", f"the picture has more than {_MOST_PIXELS // 1_000_000} million pixels")
+                raise EnrichmentError(
+                    "too_large", f"the picture has more than {_MOST_PIXELS // 1_000_000} million pixels"
+                )
             image.load()
             return _blue_first(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError:
-        raise ContentError(
-            "too_large", f"the picture has more than {_MOST_PIXELS // 1_000_000} million pixels"
-        ) from None
+        raise _too_many_pixels() from None
     except UnidentifiedImageError:
-        raise ContentError("malformed", "the content is no picture that can be read, and no PDF") from None
+        raise EnrichmentError("malformed", "the content is no picture that can be read, and no PDF") from None
     except (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
-        raise ContentError("malformed", f"the picture is damaged: {type(error).__name__}") from None
+        raise EnrichmentError("malformed", f"the picture is damaged: {type(error).__name__}") from None
+
+
+def _too_many_pixels() -> EnrichmentError:
+    return EnrichmentError("too_large", f"the picture has more than {_MOST_PIXELS // 1_000_000} million pixels")
 
 
 def _blue_first(image: Image.Image) -> Picture:
@@ -126,17 +131,17 @@ def _pdf(content: bytes) -> Rows:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
-            raise ContentError("encrypted", "the PDF needs a password") from None
-        raise ContentError("malformed", "the PDF is damaged") from None
+            raise EnrichmentError("encrypted", "the PDF needs a password") from None
+        raise EnrichmentError("malformed", "the PDF is damaged") from None
     with document:
         if len(document) > _MOST_PAGES:
-            raise ContentError("too_large", f"the PDF has more than {_MOST_PAGES} pages")
+            raise EnrichmentError("too_large", f"the PDF has more than {_MOST_PAGES} pages")
         if not len(document):
-            raise ContentError("malformed", "the PDF has no pages")
+            raise EnrichmentError("malformed", "the PDF has no pages")
         try:
             return [row for number in range(len(document)) for row in _page(document[number], number + 1)]
         except pypdfium2.PdfiumError:
-            raise ContentError("malformed", "a page of the PDF is damaged") from None
+            raise EnrichmentError("malformed", "a page of the PDF is damaged") from None
 
 
 def _page(page: pypdfium2.PdfPage, number: int) -> Rows:

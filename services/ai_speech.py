@@ -1,6 +1,6 @@
 """Speech to text: what is said in a recording, when, by how many voices, and how sure that is.
 
-Runs in a child process (see `penstock.services.ai_workers`). The recognizer is pocketsphinx with the English model in
+Runs in a child process (see `penstock.model.room`). The recognizer is pocketsphinx with the English model in
 its wheel, or faster-whisper with the model in the folder that ``AI_ENGINE_WHISPER`` names. Sound is read by libsndfile:
 WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU.
 
@@ -18,8 +18,8 @@ import numpy as np
 import soundfile
 from pocketsphinx import Decoder
 
+from penstock.model.errors import EnrichmentError
 from penstock.services.ai_voices import RATE, Sound, Stretch, resampled, speech, voices
-from penstock.services.ai_workers import ContentError
 
 VARIABLE: Final = "AI_ENGINE_WHISPER"
 _LONGEST_SECONDS: Final = 900
@@ -59,7 +59,7 @@ def transcribe(content: bytes, language: str, enable_diarization: bool) -> dict[
 
     Raises
     ------
-    ContentError
+    EnrichmentError
         ``malformed`` or ``too_large``.
     """
     sound, seconds = _sound(content)
@@ -96,15 +96,15 @@ def _sound(content: bytes) -> tuple[Sound, float]:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             rate = file.samplerate
             if not _RATES[0] <= rate <= _RATES[1] or not 1 <= file.channels <= _MOST_CHANNELS:
-                raise ContentError("malformed", "the recording has a rate or a number of channels that no voice has")
+                raise EnrichmentError("malformed", "the recording has a rate or a number of channels that no voice has")
             # what the header says of its length may be a lie: read as far as is taken, and one sample more
             samples = file.read(_LONGEST_SECONDS * rate + 1, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError):
-        raise ContentError("malformed", "the content is no recording that can be read") from None
+        raise EnrichmentError("malformed", "the content is no recording that can be read") from None
     if len(samples) > _LONGEST_SECONDS * rate:
-        raise ContentError("too_large", f"the recording is longer than {_LONGEST_SECONDS // 60} minutes")
+        raise EnrichmentError("too_large", f"the recording is longer than {_LONGEST_SECONDS // 60} minutes")
     if not len(samples):
-        raise ContentError("malformed", "the recording is empty")
+        raise EnrichmentError("malformed", "the recording is empty")
     mixed = np.nan_to_num(samples.mean(axis=1), nan=0.0, posinf=1.0, neginf=-1.0).clip(-1, 1)
     return resampled(mixed, rate), len(samples) / rate
 

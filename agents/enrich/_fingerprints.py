@@ -1,6 +1,6 @@
 """Hashes that are alike where contents are: of pictures by what they show, of bytes by their parts.
 
-What runs in a room (`penstock.agents.enrich._child`) for `hash`: decoding pictures is not safe, and ssdeep in Python
+What runs in a room (`penstock.model.room`) for `hash`: decoding pictures is not safe, and ssdeep in Python
 is slow.
 """
 
