@@ -85,7 +85,7 @@ class Word(BaseModel):
     text: str
     box: list[tuple[float, float]] = Field(description="Corners, clockwise from the top left.")
     confidence: float
-    page: int = Field(description="Of a PDF, from 1.")
+    page: int = Field(description="Of a PDF or a TIFF, from 1.")
 
 
 class OcrAnswer(BaseModel):

@@ -1,4 +1,4 @@
-"""OCR: the text of a picture or of a PDF, its words, where they stand and how sure they are.
+"""OCR: the text of a picture, a PDF or the pages of a TIFF, its words, where they stand and how sure they are.
 
 Runs in a child process (see `penstock.model.room`). A page of a PDF that has text answers from it, with
 confidence 1; a page that is a picture is drawn and read.
@@ -61,7 +61,7 @@ def extract(
     is_pdf = content[:1024].lstrip().startswith(b"%PDF-")
     if mime_type is not None and is_pdf != (mime_type == "application/pdf"):
         raise EnrichmentError("mismatch", f"the content is not what its type {mime_type} says")
-    rows = _pdf(content) if is_pdf else _read(_picture(content), 1)
+    rows = _pdf(content) if is_pdf else [row for n, page in enumerate(_pictures(content), 1) for row in _read(page, n)]
     kept = [[word for word in row if word.confidence >= confidence_threshold] for row in rows]
     words = [word for row in kept for word in row]
     text = "\n".join(" ".join(word.text for word in row) for row in kept if row)
@@ -91,15 +91,19 @@ def language(text: str, languages: Sequence[str]) -> str:
     return languages[0]
 
 
-def _picture(content: bytes) -> Picture:
+def _pictures(content: bytes) -> Iterator[Picture]:
+    """The pages of a TIFF; of what is animated, the first picture."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                raise EnrichmentError(
-                    "too_large", f"the picture has more than {_MOST_PIXELS // 1_000_000} million pixels"
-                )
-            image.load()
-            return _blue_first(ImageOps.exif_transpose(image))
+            count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+            if count > _MOST_PAGES:
+                raise EnrichmentError("too_large", f"the picture has more than {_MOST_PAGES} pages")
+            for number in range(count):
+                image.seek(number)
+                if image.width * image.height > _MOST_PIXELS:
+                    raise _too_many_pixels()
+                image.load()
+                yield _blue_first(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError:
         raise _too_many_pixels() from None
     except UnidentifiedImageError:
@@ -186,20 +190,33 @@ def _printed_word(word: str, boxes: list[tuple[float, float, float, float]], top
 
 
 def _read(picture: Picture, number: int) -> Rows:
-    """The words of a picture, as one reads them: from the top, then from the left."""
-    lines = sorted(reader().lines(picture), key=lambda line: float(line.quad[:, 1].mean()))
+    """The words of a picture, as one reads them: from the top, then from the left, however the page lies."""
+    lines = reader().lines(picture)
+    upright = _upright(lines)
+    places = {id(line): line.quad @ upright for line in lines}
+
+    def middle(line: Line) -> float:
+        return float(places[id(line)][:, 1].mean())
+
     rows: list[list[Line]] = []
-    for line in lines:
-        middle = float(line.quad[:, 1].mean())
-        last = rows[-1][-1].quad[:, 1] if rows else None
-        if last is not None and middle - float(last.mean()) < 0.5 * float(last.max() - last.min()):
+    for line in sorted(lines, key=middle):
+        last = places[id(rows[-1][-1])][:, 1] if rows else None
+        if last is not None and middle(line) - float(last.mean()) < 0.5 * float(last.max() - last.min()):
             rows[-1].append(line)
         else:
             rows.append([line])
     return [
-        [word for line in sorted(row, key=lambda line: float(line.quad[0, 0])) for word in _words(line, number)]
+        [word for line in sorted(row, key=lambda line: float(places[id(line)][0, 0])) for word in _words(line, number)]
         for row in rows
     ]
+
+
+def _upright(lines: Sequence[Line]) -> Any:
+    """What turns places so that most of the lines run from left to right."""
+    along = np.sum([line.quad[1] - line.quad[0] for line in lines], axis=0) if lines else np.zeros(2)
+    length = float(np.hypot(*along))
+    right, down = along / length if length else (1.0, 0.0)
+    return np.array([[right, -down], [down, right]], np.float32)
 
 
 def _words(line: Line, number: int) -> Iterator[Word]:
