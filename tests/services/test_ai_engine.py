@@ -228,6 +228,21 @@ async def test_silence_and_noise_say_nothing(ask: Ask) -> None:
         assert (status, answer["transcript"], answer["confidence"], answer["speakers"]) == (200, "", 0.0, [])
 
 
+async def test_confidence_in_what_is_heard_falls_with_what_is_right(ask: Ask) -> None:
+    sound = soundfile.read(SPEECH / "cards.flac")[0]
+    noise = np.random.default_rng(2).normal(0, np.sqrt((sound**2).mean()), len(sound))
+    said = words("eight of spades four of clubs seven of hearts")
+    found = []
+    for decibel in (None, 20, 6):
+        heard = sound if decibel is None else sound + noise * 10 ** (-decibel / 20)
+        _, answer = await ask(STT, encoded(heard.clip(-1, 1)))
+        found.append((answer["confidence"], len(words(answer["transcript"]) & said) / len(said)))
+    (clean, all_right), *_, (noisy, few_right) = found
+    assert all_right == 1 and few_right < 0.5
+    assert clean > 0.75 and noisy < 0.6
+    assert [sure for sure, _ in found] == sorted((sure for sure, _ in found), reverse=True)
+
+
 async def test_another_language_is_refused(ask: Ask) -> None:
     status, answer = await ask(STT, reading("amiable"), language="de-DE")
     assert (status, answer["code"]) == (422, "unsupported_language")

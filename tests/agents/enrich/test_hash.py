@@ -224,6 +224,16 @@ def test_fuzzy_hashes(run: Any) -> None:
     assert whole["hashes"]["content_hash"]["ssdeep"].startswith("3:")
 
 
+UNIX = (
+    "The best documentation is the UNIX source. After all, this is what the system uses for documentation when it"
+    " decides what to do next! The manuals paraphrase the source code, often having been written at different times and"
+    " by different people than who wrote the code. Think of them as guidelines. Sometimes they are more like wishes..."
+    " Nonetheless, it is all too common to turn to the source and find options and behaviors that are not documented in"
+    " the manual. Sometimes you find options described in the manual that are unimplemented and ignored by the source."
+)
+"""Of the tests of the implementation in JavaScript (npm: tlsh)."""
+
+
 def test_tlsh(run: Any) -> None:
     """Where the extra is installed its hashes are there; where it is not, the pipeline is refused (see above)."""
     if find_spec("tlsh") is None:
@@ -234,6 +244,8 @@ def test_tlsh(run: Any) -> None:
     found = run("hash", {"text": text, "body": "short"}, enable_fuzzy=True, fuzzy_algorithms=["tlsh"])["hashes"]
     assert found["text_hash"]["tlsh"] == tlsh.hash(text.encode())
     assert found["text_hash"]["tlsh"].startswith("T1") and "tlsh" not in found["body_hash"]
+    found = run("hash", {"text": UNIX}, enable_fuzzy=True, fuzzy_algorithms=["tlsh"])["hashes"]
+    assert found["text_hash"]["tlsh"] == "T16FF02BEF718027B0160B4391212923ED7F1A463D563B1549B86CF62973B197AD2731F8"
 
 
 def test_what_is_referred_to(run: Any, tmp_path: Path) -> None:
