@@ -190,7 +190,7 @@ class _Slow:
             return _Hashed(name, found)
         async with slots:
             try:
-                return _Hashed(name, found | await self._fingerprints(Content(data, ""), ()))
+                return _Hashed(name, found | await self._fingerprints(Content(data, ""), fuzzy=self._fuzzy))
             except EnrichmentError as error:
                 return _Hashed(name, found, error)
 
@@ -206,19 +206,23 @@ class _Slow:
                 if self._config.hash_references:
                     found = await asyncio.to_thread(self._digest, content.data)
                 perceptual = self._perceptual if content.mime_type.startswith("image/") else ()
-                if self._fuzzy or perceptual:
-                    found = found | await self._fingerprints(content, perceptual)
+                if self._fuzzy:
+                    found = found | await self._fingerprints(content, fuzzy=self._fuzzy)
+                if perceptual:  # apart, so that bytes that are no picture keep their fuzzy hash
+                    found = found | await self._fingerprints(content, perceptual=perceptual)
         except EnrichmentError as error:
             return _Hashed(name, found, error)
         return _Hashed(name, found)
 
-    async def _fingerprints(self, content: Content, perceptual: Sequence[Perceptual]) -> Digests:
+    async def _fingerprints(
+        self, content: Content, *, fuzzy: Sequence[Fuzzy] = (), perceptual: Sequence[Perceptual] = ()
+    ) -> Digests:
         found: Digests = await self._room.run(
             _FINGERPRINTS,
             content.data,
             mime_type=content.mime_type,
             perceptual=perceptual,
-            fuzzy=self._fuzzy,
+            fuzzy=fuzzy,
             max_pixels=self._config.max_pixels,
         )
         return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import imagehash
+import numpy as np
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -196,6 +197,28 @@ def test_perceptual_hashes_are_those_of_imagehash(run: Any, kind: str) -> None:
     with Image.open(io.BytesIO(base64.b64decode(value))) as image:
         expected = {name: str(getattr(imagehash, function)(image)) for name, function in PERCEPTUAL.items()}
     assert found == {"hashes": {"image_hash": expected}}
+
+
+def test_a_picture_with_sixteen_bits_has_the_hash_of_the_same_with_eight(run: Any) -> None:
+    grey = picture(1).convert("L")
+    wide = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    one, other = (
+        run("hash", {"image": encoded(image)}, enable_perceptual=True, **ONLY)["hashes"]["image_hash"]
+        for image in (grey, wide)
+    )
+    assert one == other
+
+
+def test_bytes_that_are_no_whole_picture_keep_their_other_hashes() -> None:
+    value = base64.b64encode(base64.b64decode(encoded(picture(1)))[:900]).decode()
+    config = registry.configure("hash", {"enable_perceptual": True, "enable_fuzzy": True, **ONLY})
+    result = asyncio.run(
+        Chain([("hash", config)], Resources()).run("t", 0, [Kept(0, 0, orjson.dumps({"image": value}), {})])
+    )
+    (entry,) = result.entries
+    assert isinstance(entry, Kept)
+    assert list(orjson.loads(entry.notes["enrichments.hashes"])["image_hash"]) == ["ssdeep"]
+    assert orjson.loads(entry.notes["enrichments.errors"]) == {"hash": "malformed"}
 
 
 def test_pictures_that_look_alike_have_hashes_alike(run: Any) -> None:
