@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from penstock.agents import _spacy, registry
-from penstock.agents.enrich import _defang, _name_models, entities
-from penstock.agents.enrich._defang import refanged
+from penstock.agents.enrich import entities
+from penstock.agents.enrich._text import defang as _defang
+from penstock.agents.enrich._text import name_models as _name_models
+from penstock.agents.enrich._text.defang import refanged
 from penstock.model.errors import ConfigurationError, MissingExtraError
 from penstock.model.record import Kept, Record
 
