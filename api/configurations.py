@@ -63,7 +63,9 @@ class Configuration(Body):
     mappings: list[Mapped] = Field([])
     pii_decisions: list[Decision] = Field([])
     license_acknowledged: bool = False
-    pipeline: dict[str, Any] | str = Field(description="The pipeline: the keys of a pipeline file, or its text.")
+    pipeline: dict[str, Any] | str = Field(
+        description="The pipeline: the keys of a pipeline file (`name` where it is another), or its text."
+    )
 
 
 class Kept(BaseModel):
@@ -107,6 +109,8 @@ def router(store: Configurations, ledger: LedgerClient, check: Any) -> APIRouter
     @routes.post("", status_code=201, summary="Save a configuration, and its lineage")
     async def save(configuration: Configuration, caller: Calling) -> Kept:
         tenant = caller.of(configuration.tenant_id)
+        if isinstance(configuration.pipeline, dict):
+            configuration.pipeline = {"name": configuration.name, **configuration.pipeline}
         _check_pipeline(configuration.pipeline)
         body = configuration.model_dump(mode="json", exclude={"tenant_id", "name"})
         saved = await run_in_threadpool(store.save, tenant, configuration.name, body)

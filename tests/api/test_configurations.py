@@ -117,6 +117,17 @@ async def test_without_a_ledger_nothing_is_saved_and_trying_again_goes_on(enviro
     assert (await client().post(PATH, json=BODY)).json()["version"] == 1
 
 
+async def test_a_pipeline_is_called_as_its_configuration_unless_it_says_otherwise(client, ledger_url) -> None:
+    http = client()
+    nameless = {key: value for key, value in PIPELINE.items() if key != "name"}
+    saved = (await http.post(PATH, json={**BODY, "pipeline": nameless})).json()
+    assert (await http.post(PATH, json=BODY)).json() == saved
+    found = (await http.get(f"{PATH}/{saved['configuration_id']}")).json()
+    assert found["configuration"]["pipeline"]["name"] == "orders"
+    refused = await http.post(PATH, json={**BODY, "name": "Öl & Gas", "pipeline": nameless})
+    assert (refused.status_code, refused.json()["key"]) == (422, "name")
+
+
 @pytest.mark.parametrize(
     "pipeline",
     [
