@@ -29,6 +29,9 @@ DEFAULT_URL: Final = "http://localhost:8000"
 REASONS: Final = {413: "too_large", 415: "unsupported_type", 422: "unreadable"}
 """Why the engine refused a content: status -> reason."""
 
+LOW: Final = "low_confidence"
+"""What marks a body that is less sure than the threshold: stages behind do not read its text."""
+
 _MOST_KEPT: Final = 1000
 
 Body: TypeAlias = dict[str, Any]
@@ -40,7 +43,9 @@ class EngineConfig(FetchOptions, StageConfig):
     ai_engine_url: str | None = Field(
         None, description=f"Address of the AI engine; else {VARIABLE}, else {DEFAULT_URL}."
     )
-    confidence_threshold: float = Field(0.7, ge=0, le=1, description="What is less sure is not noted.")
+    confidence_threshold: float = Field(
+        0.7, ge=0, le=1, description="What is less sure is marked, and read no further."
+    )
     concurrency: int = Field(4, ge=1, le=64, description="Contents of a partition that are asked about at a time.")
     engine_timeout_seconds: float = Field(100.0, gt=0, description="How long one answer may take.")
     retries: int = Field(3, ge=0, description="Attempts beside the first where the engine does not answer.")
@@ -111,6 +116,11 @@ class Engine:
         except orjson.JSONDecodeError:
             raise EnrichmentError("bad_answer", "the AI engine answered what is no JSON") from None
         return found
+
+
+def marked(body: Body, threshold: float) -> Body:
+    """The body of an annotation, marked where it is less sure than the threshold."""
+    return {**body, LOW: True} if body["confidence"] < threshold else body
 
 
 def asking(

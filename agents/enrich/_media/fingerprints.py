@@ -1,7 +1,7 @@
 """Hashes that are alike where contents are: of pictures by what they show, of bytes by their parts.
 
-What runs in a room (`penstock.agents.enrich._media.child`) for `hash`: decoding pictures is not safe, and ssdeep in
-Python is slow.
+What runs in a room (`penstock.model.room`) for `hash`: decoding pictures is not safe, and ssdeep in Python
+is slow.
 """
 
 import io
@@ -46,9 +46,15 @@ def _perceptual(data: bytes, mime_type: str, algorithms: list[str], max_pixels: 
         try:
             with Image.open(io.BytesIO(data), formats=formats) as image:
                 image.load()
-                return {name: str(getattr(imagehash, PERCEPTUAL[name])(image)) for name in algorithms}
+                grey = _grey(image)
+                return {name: str(getattr(imagehash, PERCEPTUAL[name])(grey)) for name in algorithms}
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise EnrichmentError("too_many_pixels", f"a picture has more than {max_pixels} pixels") from None
+
+
+def _grey(image: Any) -> Any:
+    """The picture; one of 16 bits with 8, as Pillow would take whatever is above 255 for white."""
+    return image.convert("I").point(lambda value: value / 256).convert("L") if image.mode.startswith("I") else image
 
 
 def _register_heif() -> list[str]:

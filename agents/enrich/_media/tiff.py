@@ -1,7 +1,8 @@
-"""TIFF 6.0 without metadata: a file with the pixels, and what is needed to see them, alone.
+"""TIFF 6.0 and BigTIFF without metadata: a file with the pixels, and what is needed to see them, alone.
 
 A TIFF is written anew from what is needed to decode it: the tags of `_NEEDED`, and the strips or tiles, byte for byte.
-Whatever else the file holds (other directories, private tags, gaps) has no way into the new one.
+Whatever else the file holds (other directories, private tags, gaps) has no way into the new one, which is a TIFF 6.0
+also where the old one was a BigTIFF: contents that are scrubbed are never as large as only that can be.
 """
 
 import struct
@@ -27,10 +28,10 @@ _LONG_TAGS: Final = frozenset((301, 320, 347))
 
 def scrub_tiff(data: bytes, scrub: Scrub) -> bytes:
     """The TIFF with its pixels, its orientation and its colour profile alone. Raises EnrichmentError."""
-    order, at = header(data)
-    out = bytearray(data[:4] + bytes(4))
+    order, at, big = header(data)
+    out = bytearray(data[:2] + struct.pack(f"{order}HL", 42, 0))
     link, used = 4, 0
-    for number, entries in enumerate(directories(data, order, at)):
+    for number, entries in enumerate(directories(data, order, at, big)):
         tags = {entry.tag: entry for entry in entries}
         reduced = _SUBFILE in tags and tags[_SUBFILE].numbers(order)[0] & 1
         if reduced and number:
@@ -38,7 +39,7 @@ def scrub_tiff(data: bytes, scrub: Scrub) -> bytes:
             continue
         if reduced and _CHILDREN in tags:
             raise EnrichmentError("unsupported_type", "a TIFF has a thumbnail where its picture should be: it is raw")
-        kept = _kept(data, order, entries, scrub)
+        kept = _kept(data, order, entries, scrub, big)
         parts, places = _pixels(data, order, tags, scrub)
         used += sum(map(len, parts))
         if used > len(data):
@@ -50,7 +51,7 @@ def scrub_tiff(data: bytes, scrub: Scrub) -> bytes:
     return bytes(out)
 
 
-def _kept(data: bytes, order: str, entries: list[Entry], scrub: Scrub) -> list[Entry]:
+def _kept(data: bytes, order: str, entries: list[Entry], scrub: Scrub, big: bool) -> list[Entry]:
     """What of a page's entries is needed to see it; the rest is noted as removed."""
     kept: dict[int, Entry] = {}
     for entry in entries:
@@ -66,10 +67,20 @@ def _kept(data: bytes, order: str, entries: list[Entry], scrub: Scrub) -> list[E
         elif entry.tag in _NEEDED:
             if entry.type == 2 or (len(entry.value) > 256 and entry.tag not in _LONG_TAGS):
                 raise malformed("a tag that describes pixels holds something else")
-            kept[entry.tag] = _tables(entry) if entry.tag == _TABLES else entry
+            kept[entry.tag] = _tables(entry) if entry.tag == _TABLES else _classic(entry, order)
         elif entry.tag not in _DATA:
-            note(data, order, [entry], scrub)
+            note(data, order, [entry], scrub, big=big)
     return list(kept.values())
+
+
+def _classic(entry: Entry, order: str) -> Entry:
+    """An entry without the types that BigTIFF alone has."""
+    if entry.type not in (16, 17, 18):
+        return entry
+    numbers = entry.numbers(order)
+    if max(numbers) >= 1 << 32:
+        raise malformed("a tag that describes pixels is larger than any picture")
+    return Entry(entry.tag, 4, entry.length, struct.pack(f"{order}{len(numbers)}L", *numbers))
 
 
 def _tables(entry: Entry) -> Entry:

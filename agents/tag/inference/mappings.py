@@ -21,11 +21,12 @@ LEAST_ENTITY: Final = 0.5
 
 _BY_TYPE: Final = 0.6
 _OF_PRIMARY: Final = 0.12
-_NESTED: Final = 0.8
+_NESTED: Final = 0.7
 _CONTRADICTED: Final = 0.3
 _UNCONFIRMED: Final = 0.75
 _CONFIRMED: Final = 0.05
 _BESIDE: Final = 0.9
+_CLEAR: Final = 0.9
 
 _FITTING: Final[dict[PropertyType, frozenset[str]]] = {
     "string": frozenset(("string", "country", "language", "currency", "json", "email", "phone", "url", "ip", "mac",
@@ -126,14 +127,20 @@ def _weighed(candidate: _Candidate, primary: str | None) -> float:
 
 
 def _primary(candidates: dict[tuple[str | int, ...], list[_Candidate]], catalogue: Catalogue) -> str | None:
-    """The entity for which most speaks: every property once, by the weight that the catalogue gives it."""
+    """The entity for which most speaks: every property once, by the weight that the catalogue gives it.
+
+    What stands in an object of the record counts less, unless the object is called as the entity and the record has
+    more of it: a time beside ``event`` is the event's.
+    """
     scores: dict[str, dict[str, float]] = {name: {} for name in catalogue.entities}
+    outer = {one.entity for path, some in candidates.items() if len(path) == 1 for one in some if one.score >= _CLEAR}
     for path, some in candidates.items():
         best = max((one.score for one in some), default=0.0)
         top = [one for one in some if one.score >= best - 0.02 and one.score >= LEAST]
         for one in top:
             weight = catalogue.entities[one.entity].properties[one.property].weight
-            score = one.score * weight / len(top) ** 0.5 * _NESTED ** (len(named(path)) - 1)
+            inside = 0 if one.entity in outer and one.entity in catalogue.entities_called(str(path[0])) else 1
+            score = one.score * weight / len(top) ** 0.5 * _NESTED ** ((len(named(path)) - 1) * inside)
             scores[one.entity][one.property] = max(score, scores[one.entity].get(one.property, 0.0))
     totals = {name: sum(found.values()) for name, found in scores.items()}
     primary = max(totals, key=lambda name: totals[name])

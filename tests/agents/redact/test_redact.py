@@ -188,6 +188,7 @@ def test_other_spellings_do_not_hide_anything(redact: Redact) -> None:
         ({"name": ["Lee", "Ray"], "fname": "Ann"}, {"name": ["***", "***"], "fname": "***"}),
         ({"name": "Stuhl", "fname": "Ann", "lname": "Lee"}, {"name": "Stuhl", "fname": "***", "lname": "***"}),
         ({"name": "Stuhl", "x": {"vorname": "Anna"}}, {"name": "Stuhl", "x": {"vorname": "****"}}),
+        ({"geb_datum": "03.04.1985", "né le": "12/05/1988"}, {"geb_datum": "**.**.****", "né le": "**/**/****"}),
         ({"file_name": "a b", "vorname": "Anna"}, {"file_name": "a b", "vorname": "****"}),
         ({"Religionszugehörigkeit": "ev", "Führerschein": "B072RRE2I55"},
          {"Religionszugehörigkeit": None, "Führerschein": "***********"}),

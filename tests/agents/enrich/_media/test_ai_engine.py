@@ -144,6 +144,29 @@ def test_an_answer_of_another_shape_fails_the_record(body: Any, ask: Ask, engine
     assert found.reason == "bad_answer"
 
 
+@pytest.mark.parametrize(
+    ("said", "noted"),
+    [
+        ({"text": "", "confidence": 0.0, "word_count": 0}, None),
+        ({"confidence": 0.4}, {"text": "Hello", "confidence": 0.4, "low_confidence": True}),
+        ({"words_left_out": 2}, {"text": "Hello", "confidence": 0.9, "words_left_out": 2}),
+        (
+            {"text": "", "confidence": 0.0, "word_count": 0, "words_left_out": 3},
+            {"text": "", "confidence": 0.0, "word_count": 0, "words_left_out": 3, "low_confidence": True},
+        ),
+    ],
+)
+def test_what_is_less_sure_than_the_threshold_is_told(
+    said: dict[str, Any], noted: dict[str, Any] | None, ask: Ask, engine: Engine
+) -> None:
+    engine.answers = [(200, ANSWER | {"words_left_out": 0} | said)]
+    (found,) = ask()([{"image_url": picture(1)}])
+    if noted is None:
+        assert found is None
+    else:
+        assert found["ocr"]["image_url_ocr"] == {"language": "eng", "word_count": 1} | noted
+
+
 def test_an_engine_that_comes_back_is_asked_again(ask: Ask, engine: Engine) -> None:
     engine.answers = [(503, {})]
     assert ask(retries=1)([{"image_url": picture(1)}])[0]["ocr"]

@@ -128,6 +128,32 @@ def tiff(mode: str = "RGB", **options: Any) -> bytes:
     return out.getvalue() + CANARY
 
 
+def gif_extension(label: int, *blocks: bytes) -> bytes:
+    return bytes((0x21, label)) + b"".join(bytes((len(block),)) + block for block in blocks) + b"\0"
+
+
+def gif(**options: Any) -> bytes:
+    """A GIF with everything: comment, XMP behind its magic trailer, other extensions, a profile, bytes behind it."""
+    out = io.BytesIO()
+    picture("P").save(out, "GIF", comment=CANARY, **options)
+    data = out.getvalue()
+    at = 13 + (3 << (data[10] & 7) + 1)
+    # the packet is not in blocks: what stands behind it leads any reader of blocks to its end (XMP part 3, 1.1.2)
+    xmp = b"\x21\xff\x0bXMP DataXMP" + XMP + b"\1" + bytes(range(255, -1, -1)) + b"\0"
+    parts = [PROFILE[at : at + 255] for at in range(0, len(PROFILE), 255)]
+    extra = [
+        xmp,
+        gif_extension(0xFF, b"MGK8BIM0000", CANARY),
+        gif_extension(0xFF, b"MGKIPTC0000", CANARY),
+        gif_extension(0xFF, CANARY + b"_own_", CANARY),
+        gif_extension(0xFF, b"ICCRGBG1012", *parts),
+        gif_extension(0xF9, b"\0\x0a\0\0"),
+        gif_extension(0x01, bytes(12), CANARY),
+        gif_extension(0xCE, CANARY),
+    ]
+    return data[:at] + b"".join(extra) + data[at:] + CANARY
+
+
 def avif() -> bytes:
     out = io.BytesIO()
     picture(size=(128, 96)).save(out, "AVIF", exif=exif(1), xmp=XMP, icc_profile=PROFILE)
@@ -165,6 +191,8 @@ MADE: dict[str, Callable[[], bytes]] = {
     "tiff, fax": lambda: tiff("1", compression="group4"),
     "tiff, pages": lambda: tiff(save_all=True, append_images=[picture(), picture("L")]),
     "tiff, palette": lambda: tiff("P"),
+    "tiff, big": lambda: tiff(big_tiff=True),
+    "tiff, big, pages": lambda: tiff(big_tiff=True, save_all=True, append_images=[picture(), picture("L")]),
 }
 
 
@@ -216,6 +244,25 @@ def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 8 + length + length % 2
 
 
+def gif_blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Label and content of each extension, and of each picture (0x2c)."""
+    at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
+    while data[at] != 0x3B:
+        if data[at] == 0x2C:
+            label, packed = 0x2C, data[at + 9]
+            at += 11 + (3 << (packed & 7) + 1 if packed & 0x80 else 0)
+        else:
+            assert data[at] == 0x21
+            label, at = data[at + 1], at + 2
+        body = b""
+        while data[at]:
+            body += data[at + 1 : at + 1 + data[at]]
+            at += 1 + data[at]
+        yield label, body
+        at += 1
+    assert at == len(data) - 1
+
+
 # fmt: off
 TIFF_TAGS = {
     254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 292, 293, 296, 297, 301,
@@ -235,6 +282,7 @@ REMOVED = {
         "Author", "Comment", "XMP", "EXIF", "ModifyDate", "GPSInfo", "TrailingData", "tEXt", "caBX", "prVt",
     },
     "webp": {"GPSInfo", "XMP", "ABCD", "TrailingData"},
+    "tiff, big": {"ImageDescription", "Make", "XMP", "IPTC", "0xfde8"},
     "tiff": {
         "ImageDescription", "Make", "Model", "Software", "Artist", "DateTime", "Copyright", "XMP", "IPTC", "0xfde8",
     },
@@ -274,6 +322,10 @@ def check_clean(data: bytes) -> None:
             assert kind_of_chunk in (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF")
             if kind_of_chunk == b"EXIF":
                 check_exif(body)
+    elif data[:4] == b"GIF8":
+        for label, body in gif_blocks(data):
+            assert label in (0x2C, 0xF9, 0xFF) and (label != 0xF9 or len(body) == 4)
+            assert label != 0xFF or (body.startswith((b"NETSCAPE2.0\1", b"ICCRGBG1012")) and b"XMP" not in body)
     elif data[:2] in (b"II", b"MM"):
         order = "<" if data[:2] == b"II" else ">"
         at = struct.unpack_from(f"{order}L", data, 4)[0]
@@ -337,6 +389,71 @@ def test_the_scan_of_a_jpeg_is_the_same_byte_for_byte(made: dict[str, bytes]) ->
         clean = scrub(made[name], **SCRUB)["data"]
         before, after = (next(body for kind, body in jpeg_segments(data) if not kind) for data in (made[name], clean))
         assert before.startswith(after) and after.endswith(b"\xff\xd9")
+
+
+GIFS: dict[str, Callable[[], bytes]] = {
+    "plain": gif,
+    "animated": lambda: gif(
+        save_all=True, append_images=[picture("P", (50, 40)), picture("P")], loop=3, duration=[20, 70, 40], disposal=2
+    ),
+    "interlaced": lambda: gif(interlace=1),
+    "transparent": lambda: gif(transparency=3),
+}
+
+
+@pytest.mark.parametrize("name", GIFS)
+def test_gif(name: str) -> None:
+    data = GIFS[name]()
+    assert data.count(CANARY) >= 7
+    found = scrub(data, **SCRUB)
+    clean = found["data"]
+    assert CANARY not in clean and b"XMP" not in clean and b"\x21\xfe" not in clean
+    assert set(found["removed"]) == {
+        "XMP", "Photoshop", "IPTC", "ApplicationExtension", "PlainText", "0x21ce", "Comment", "TrailingData"
+    }  # fmt: skip
+    assert found["preserved"] == ["ICC_Profile", *(["AnimationIterations"] if name == "animated" else [])]
+    assert pixels(clean) == pixels(data) and clean.endswith(b"\0\x3b")
+    with Image.open(io.BytesIO(data)) as before, Image.open(io.BytesIO(clean)) as after:
+        # Pillow takes the time of the text that was to be drawn for the first picture's
+        keys = ["loop", "duration", "disposal"] if name == "animated" else ["transparency"]
+        for number in range(1 if name == "animated" else 0, before.n_frames):  # type: ignore[attr-defined]
+            before.seek(number), after.seek(number)
+            assert [before.info.get(key) for key in keys] == [after.info.get(key) for key in keys]
+    again = scrub(clean, **SCRUB)
+    assert (again["data"], again["removed"]) == (clean, [])
+    bare = scrub(data, orientation=False, profile=False, max_pixels=10**6)
+    assert b"ICCRGBG1012" not in bare["data"] and "ICC_Profile" in bare["removed"]
+
+
+@pytest.mark.parametrize("colours", [2, 4, 16, 256])
+@pytest.mark.parametrize("size", [(3, 2), (61, 43), (400, 300)])
+def test_bytes_behind_the_pixels_of_a_gif(colours: int, size: tuple[int, int]) -> None:
+    out = io.BytesIO()
+    picture(size=size).quantize(colours).save(out, "GIF")
+    data = out.getvalue()
+    assert scrub(data, **SCRUB)["data"] == data, "the codes are counted to their very end"
+    hidden = data[:-2] + bytes((len(CANARY),)) + CANARY + data[-2:]
+    found = scrub(hidden, **SCRUB)
+    assert found["data"] == data and found["removed"] == ["TrailingData"]
+
+
+def test_gifs_that_are_odd_or_broken() -> None:
+    out = io.BytesIO()
+    picture("P").save(out, "GIF")
+    data = out.getvalue()
+    start = 13 + (3 << (data[10] & 7) + 1)
+    assert scrub(data[:-1], **SCRUB)["data"] == data, "the end may be missing"
+    assert scrub(data[:start] + b"\0\0" + data[start:], **SCRUB)["data"] == data
+    twice = gif_extension(0xFF, b"NETSCAPE2.0", b"\1\3\0", CANARY) + gif_extension(0xFF, b"NETSCAPE2.0", b"\1\5\0")
+    found = scrub(data[:start] + twice + data[start:], **SCRUB)
+    assert CANARY not in found["data"] and found["data"].count(b"NETSCAPE") == 1
+    assert found["removed"] == ["ApplicationExtension"] and found["preserved"] == ["AnimationIterations"]
+    assert reason(data[: len(data) // 2]) == "truncated"
+    assert reason(data[:start]) == "truncated"
+    assert reason(data[:start] + b"\x3b") == "malformed"
+    assert reason(data[:start] + b"\x77" + data[start:]) == "malformed"
+    assert reason(data[:6] + bytes(4) + data[10:]) == "malformed"
+    assert reason(data[:6] + b"\xff" * 4 + data[10:]) == "too_many_pixels"
 
 
 @pytest.mark.parametrize("make", [heic, avif])
@@ -413,7 +530,7 @@ def test_bytes_behind_the_pixels_of_a_png() -> None:
         assert found["data"] == start + chunk(b"IDAT", packed) + end and found["removed"] == ["TrailingData"]
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"%PDF-1.7", b"GIF89a" + bytes(50), b"PK\3\4" + bytes(40), b"<svg/>"])
+@pytest.mark.parametrize("data", [b"", b"x", b"%PDF-1.7", b"BM" + bytes(50), b"PK\3\4" + bytes(40), b"<svg/>"])
 def test_what_is_no_picture_of_a_known_type(data: bytes) -> None:
     assert reason(data) == "unsupported_type"
 
@@ -524,9 +641,9 @@ def repaired(data: bytes) -> bytes:
     return bytes(out)
 
 
-@pytest.mark.parametrize("name", [*MADE, "heic", "avif"])
+@pytest.mark.parametrize("name", [*MADE, "heic", "avif", "gif"])
 def test_damaged_files_are_errors_or_come_out_clean(name: str, made: dict[str, bytes]) -> None:
-    data = made[name] if name in made else {"heic": heic, "avif": avif}[name]()
+    data = made[name] if name in made else {"heic": heic, "avif": avif, "gif": GIFS["animated"]}[name]()
     outcomes: dict[str, int] = {}
     for mutant in mutants(data, 60 if "," in name else 260, name):
         try:

@@ -1,12 +1,13 @@
 """Rooms: child processes in which untrusted media are taken apart, so that whatever is in them harms nobody else.
 
     room = room_for(RoomOptions())
-    clean = await room.run("penstock.agents.enrich._media.images:scrub", data, preserve_orientation=True)
+    clean = await room.run("penstock.agents.enrich._images:scrub", data, preserve_orientation=True)
 
 A room is a few warm processes, each with one job at a time:
 
 * A child is a Python of its own (never a fork of this process: its threads, connections and secrets stay here), with
-  an environment of its own, no descriptors but its pipes, and limits for memory, processor time and files.
+  an environment of its own, no descriptors but its pipes, and limits for memory, processor time and files. Ctrl-C in a
+  terminal is for this process alone.
 * A job that takes longer than `RoomOptions.job_seconds`, by the clock on the wall, is killed.
 * A child that crashed, was killed, or ran out of memory or time fails its job and no other; the next job gets another
   child. So does one that has done `_MOST_JOBS`: what a library loses now and then does not add up.
@@ -18,6 +19,8 @@ A failure is an `EnrichmentError` whose reason is one of `REASONS`, or what the 
 
 import asyncio
 import atexit
+import contextlib
+import fcntl
 import os
 import queue
 import signal
@@ -27,7 +30,7 @@ import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 import msgspec
@@ -41,15 +44,19 @@ REASONS: Final = {
     "cpu_limit": "the content took more processor time than job_cpu_seconds",
     "out_of_memory": "the content took more memory than job_memory_bytes",
     "crashed": "the process that took the content apart ended, or answered nonsense",
+    "killed": "the system, or somebody, ended the process that took the content apart",
+    "unavailable": "a library that takes such content apart cannot be loaded here",
     "malformed": "the content is not what its beginning says",
 }
 """Why a job failed: reason -> what it means."""
 
 _MOST_JOBS: Final = 1000
 _START_SECONDS: Final = 60.0
+_END_SECONDS: Final = 1.0
+_PIPE_BYTES: Final = 1 << 20  # what Linux gives to anybody
 _LONGEST_ANSWER: Final = 1 << 30
 _HEADER: Final = struct.Struct("<Q")
-_KEPT_VARIABLES: Final = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
+_VARIABLES: Final = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
 """What a child sees of the environment: how to start, no addresses and no secrets."""
 
 
@@ -67,20 +74,23 @@ class RoomOptions(ComponentConfig):
 class _Child:
     """One process. Its methods block; a job belongs to one thread at a time."""
 
-    def __init__(self, options: RoomOptions) -> None:
-        environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    def __init__(self, options: RoomOptions, variables: tuple[str, ...], threads: int) -> None:
+        environment = {name: os.environ[name] for name in (*_VARIABLES, *variables) if name in os.environ}
+        bound = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         limits = [str(number) for number in (os.getpid(), options.job_memory_bytes, options.job_cpu_seconds)]
         self.jobs = 0
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "penstock.agents.enrich._media.child_main", *limits],
+            [sys.executable, "-P", "-m", "penstock.model.room_child", *limits],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment | threads,
+            env=environment | bound,
             cwd="/",
             bufsize=0,
+            start_new_session=True,
         )
+        for pipe in (self.process.stdin, self.process.stdout):
+            _widen(pipe)
         try:
             self._within(_START_SECONDS, self._read, _LONGEST_ANSWER)
         except BaseException:
@@ -112,8 +122,10 @@ class _Child:
         timer.start()
         try:
             return call(*arguments)
-        except (OSError, EOFError, msgspec.MsgspecError):
+        except (OSError, EOFError):
             raise self._why(late.is_set(), seconds) from None
+        except msgspec.MsgspecError:
+            raise EnrichmentError("crashed", "the process that took content apart answered nonsense") from None
         finally:
             timer.cancel()
             timer.join()
@@ -130,36 +142,59 @@ class _Child:
     def _read(self, most: int) -> Any:
         (length,) = _HEADER.unpack(self._exactly(_HEADER.size))
         if length > most:
-            raise EOFError
+            raise msgspec.DecodeError
         return msgspec.msgpack.decode(self._exactly(length))
 
-    def _exactly(self, length: int) -> bytes:
+    def _exactly(self, length: int) -> bytearray:
         pipe = self.process.stdout
         assert pipe is not None
-        found = bytearray()
-        while len(found) < length:
-            part = pipe.read(min(length - len(found), 1 << 20))
+        found = bytearray(length)
+        view = memoryview(found)
+        while view:
+            part = pipe.readinto(view)  # type: ignore[attr-defined] # it has no buffer, and so it is a file itself
             if not part:
                 raise EOFError
-            found += part
-        return bytes(found)
+            view = view[part:]
+        return found
 
     def _why(self, late: bool, seconds: float) -> EnrichmentError:
-        self.process.kill()  # it has ended, or talks nonsense
-        ended = self.process.wait()
+        """Why the process went away in the middle of a job."""
+        try:
+            ended = self.process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:  # it did not, and closed its pipes
+            self.process.kill()
+            ended = 0
         if late:
             return EnrichmentError("timeout", f"content was not taken apart within {seconds:g} s")
         if ended == -signal.SIGXCPU:
             return EnrichmentError("cpu_limit", REASONS["cpu_limit"])
+        if ended == -signal.SIGKILL:
+            return EnrichmentError("killed", REASONS["killed"])
         return EnrichmentError("crashed", f"the process that took content apart ended with {ended}")
 
 
 class Room:
-    """A few child processes, started when there is something to do. See `room_for`."""
+    """A few child processes, started when there is something to do. See `room_for`.
 
-    def __init__(self, options: RoomOptions) -> None:
+    Parameters
+    ----------
+    options : RoomOptions
+    variables : tuple of str
+        What the children may see of the environment beside how to start.
+    threads : int
+        That libraries of numbers may start in a child.
+
+    Attributes
+    ----------
+    waiting : int
+        Jobs that are not done.
+    """
+
+    def __init__(self, options: RoomOptions, variables: tuple[str, ...] = (), threads: int = 1) -> None:
         self.options = options
-        self._threads = ThreadPoolExecutor(options.processes, "room")
+        self.waiting = 0
+        self._start = partial(_Child, options, variables, threads)
+        self._threads = self._executor()
         self._idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
         self._live: set[_Child] = set()
         _ROOMS.add(self)
@@ -181,19 +216,27 @@ class Room:
             The function raised it, or one of `REASONS`.
         """
         job = msgspec.msgpack.encode((function, data, options))
-        return await asyncio.wrap_future(self._threads.submit(self._job, job))
+        self.waiting += 1
+        try:
+            return await asyncio.wrap_future(self._threads.submit(self._job, job))
+        finally:
+            self.waiting -= 1
 
     def processes(self) -> list[int]:
         """The ids of the processes that are there now."""
         return [child.process.pid for child in self._live]
 
     def close(self) -> None:
-        """End the processes; a job that runs fails."""
+        """End the processes; a job that runs fails, one that comes later starts others."""
+        threads, self._threads = self._threads, self._executor()
         for child in list(self._live):
             child.process.kill()
-        self._threads.shutdown()
+        threads.shutdown()
         for child in list(self._live):
             self._drop(child)
+
+    def _executor(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.options.processes, "room")
 
     def _job(self, job: bytes) -> Any:
         child = self._child()
@@ -220,7 +263,7 @@ class Room:
             try:
                 child = self._idle.get_nowait()
             except queue.Empty:
-                child = _Child(self.options)
+                child = self._start()
                 self._live.add(child)
                 return child
             if child.process.poll() is None:
@@ -236,6 +279,12 @@ class Room:
     def _drop(self, child: _Child) -> None:
         self._live.discard(child)
         child.end()
+
+
+def _widen(pipe: Any) -> None:
+    """Let a pipe hold more than 64 KiB, where the system allows it: both ends wait for each other less often."""
+    with contextlib.suppress(AttributeError, OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 _ROOMS: "weakref.WeakSet[Room]" = weakref.WeakSet()

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from penstock.agents.enrich._media.child import Room, RoomOptions, room_for
 from penstock.model.errors import EnrichmentError
+from penstock.model.room import Room, RoomOptions, room_for
 
 JOBS = """
     import os, resource, signal, sys, time, ctypes
@@ -31,6 +31,9 @@ JOBS = """
         while True: pass
     def sleep(data): time.sleep(600)
     def crash(data): os.kill(os.getpid(), signal.SIGSEGV)
+    def die(data): os.kill(os.getpid(), signal.SIGKILL)
+    def lack(data): import no_such_library
+    def session(data): return [os.getsid(0), os.getpid()]
     def leave(data): os._exit(0)
     def fill(data): return len(bytearray(1 << 40))
     def hoard(data):
@@ -101,7 +104,8 @@ async def test_much_data_and_many_at_once(room: Room) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [("refuse", "truncated"), ("fail", "malformed"), ("recurse", "malformed"), ("spin", "cpu_limit"),
-     ("sleep", "timeout"), ("crash", "crashed"), ("leave", "crashed"), ("fill", "out_of_memory"),
+     ("sleep", "timeout"), ("crash", "crashed"), ("die", "killed"),
+     ("lack", "unavailable"), ("leave", "crashed"), ("fill", "out_of_memory"),
      ("hoard", "out_of_memory"), ("nonsense", "crashed"), ("no_such_job", "malformed")],
 )  # fmt: skip
 async def test_a_failure_is_one_jobs_alone(room: Room, name: str, why: str) -> None:
@@ -134,6 +138,19 @@ async def test_a_child_knows_no_secrets_and_has_no_files(room: Room) -> None:
         assert await room.run("jobs_of_tests:descriptors", b"") < 12
 
 
+async def test_a_child_sees_the_variables_that_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_FOLDER", "/models")
+    room = Room(SMALL, ("MODEL_FOLDER",), threads=3)
+    found = await room.run("jobs_of_tests:environment", b"")
+    assert (found["MODEL_FOLDER"], found["OMP_NUM_THREADS"]) == ("/models", "3")
+    await asyncio.to_thread(room.close)
+
+
+async def test_an_interrupt_in_a_terminal_is_not_for_children(room: Room) -> None:
+    leader, child = await room.run("jobs_of_tests:session", b"")
+    assert leader == child
+
+
 async def test_limits_are_set(room: Room) -> None:
     found = await room.run("jobs_of_tests:limits", b"")
     assert found == [[1 << 29, 1 << 29], [0, 0], [0, 0]]
@@ -148,7 +165,7 @@ async def test_a_child_that_was_killed_while_idle_is_replaced(room: Room) -> Non
 
 
 async def test_a_child_is_replaced_after_many_jobs(room: Room, monkeypatch: Any) -> None:
-    monkeypatch.setattr("penstock.agents.enrich._media.child._MOST_JOBS", 3)
+    monkeypatch.setattr("penstock.model.room._MOST_JOBS", 3)
     pids = [(await room.run("jobs_of_tests:echo", b""))[2] for _ in range(10)]
     assert len(set(pids)) >= 3
 
@@ -168,7 +185,7 @@ def test_stages_with_the_same_options_share_a_room() -> None:
 def test_children_end_with_their_parent_in_the_middle_of_a_job(jobs: str) -> None:
     script = """
         import asyncio
-        from penstock.agents.enrich._media.child import Room, RoomOptions
+        from penstock.model.room import Room, RoomOptions
         async def main():
             room = Room(RoomOptions(processes=2, job_seconds=600, job_cpu_seconds=600))
             for _ in range(2):

@@ -1,6 +1,6 @@
-"""What runs in a child process of `penstock.agents.enrich._media.child`: jobs in, answers out, one at a time.
+"""What runs in a child process of `penstock.model.room`: jobs in, answers out, one at a time.
 
-    python -P -m penstock.agents.enrich._media.child_main <parent's process id> <bytes of memory> <seconds of processor>
+    python -P -m penstock.model.room_child <parent's process id> <bytes of memory> <seconds of processor time>
 
 A message is its length (8 bytes, little endian) and MessagePack: of a job ``[function, data, options]``, of its answer
 ``["ok", what it returned]`` or ``["error", reason, message]``. An empty answer at the beginning says that it is ready.
@@ -74,6 +74,8 @@ def _answer(job: bytes) -> list[Any]:
         return ["ok", _function(name)(data, **options)]
     except EnrichmentError as error:
         return ["error", error.reason, error.message]
+    except ImportError as error:
+        return ["error", "unavailable", f"a library cannot be loaded: {error.name}"]
     except MemoryError:
         return ["error", "out_of_memory", "content takes more memory than job_memory_bytes"]
     except Exception as error:  # each decoder has errors of its own; their texts may quote the content
