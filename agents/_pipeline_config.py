@@ -10,10 +10,6 @@ from penstock.model.errors import ConfigurationError
 
 Options: TypeAlias = dict[str, Any]
 
-_PLANNED: Final = frozenset({"geoip", "language", "hashing", "exif_scrub", "ocr", "stt"})
-"""Enrichers that a configuration may name, switched off, whether this version has them or not."""
-_PLANNED_OPTIONS: Final = {"hash": frozenset({"enable_perceptual", "enable_fuzzy"})}
-"""Options that may be given, switched off, likewise."""
 _ADVISORY: Final = frozenset({"max_latency_ms"})
 """Options that every enricher may be given, and that those without a use for them do without."""
 
@@ -80,42 +76,17 @@ def enrichers(config: PipelineConfig) -> list[tuple[str, StageConfig, str]]:
     """Name, options and name in the configuration of each enricher. Raises ConfigurationError."""
     chosen: dict[str, tuple[str, StageConfig, str]] = {}
     for shown, options in config.enricher_config.items() if config.enable_enrichers else ():
-        if _is_absent(shown, options):
-            continue
         name = registry.STAGES.name(shown)
         if name in chosen:
             raise ConfigurationError(f"the enrichers {chosen[name][2]} and {shown} are the same one")
-        chosen[name] = name, _configure("enricher", shown, _known(name, shown, options)), shown
+        chosen[name] = name, _configure("enricher", shown, _without_advice(name, options)), shown
     return list(chosen.values())
 
 
-def _is_absent(name: str, options: Options) -> bool:
-    """Whether this version does without the enricher; it must be switched off then."""
-    if name in registry.STAGES.modules or name not in _PLANNED:
-        return False
-    try:
-        registry.STAGES.load(name)
-    except ConfigurationError:
-        if options.get("enabled", True):
-            raise ConfigurationError(
-                f"the enricher {name} does not exist in this version", hint="set its option enabled to False"
-            ) from None
-        return True
-    return False
-
-
-def _known(name: str, shown: str, options: Options) -> Options:
-    """The options that are the stage's own; of the others, those that ask for nothing are left out."""
+def _without_advice(name: str, options: Options) -> Options:
+    """The options but for the advisory ones that are not the stage's own."""
     own = registry.STAGES.load(name).Config.model_fields
-    known = {}
-    for option, value in options.items():
-        if option in own or option not in _PLANNED_OPTIONS.get(name, frozenset()) | _ADVISORY:
-            known[option] = value
-        elif option not in _ADVISORY and value:
-            raise ConfigurationError(
-                f"the enricher {shown} has no option {option} in this version", hint="set it to False"
-            )
-    return known
+    return {option: value for option, value in options.items() if option in own or option not in _ADVISORY}
 
 
 def _configure(kind: str, name: str, options: Options) -> StageConfig:

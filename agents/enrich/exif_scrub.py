@@ -76,7 +76,7 @@ from penstock.model.verdict import KEEP, Keep, Quarantine, Verdict
 GROUP = "exif_scrub"
 ALONE = True
 
-_SCRUB: Final = "penstock.agents.enrich._images:scrub"
+_SCRUB: Final = "penstock.agents.enrich._media.images:scrub"
 _AT_ONCE: Final = 8
 """Contents that are held at once: each may be as large as ``max_bytes``."""
 _SUFFIXES: Final = {"image/jpeg": "jpg", "image/png": "png", "image/tiff": "tiff", "image/webp": "webp"}

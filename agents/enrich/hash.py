@@ -48,7 +48,7 @@ Fuzzy: TypeAlias = Literal["ssdeep", "tlsh"]
 Digests: TypeAlias = dict[str, str]
 
 _WHOLE = "content_hash"
-_FINGERPRINTS: Final = "penstock.agents.enrich._fingerprints:fingerprints"
+_FINGERPRINTS: Final = "penstock.agents.enrich._media.fingerprints:fingerprints"
 _AT_ONCE: Final = 8
 """Contents that are held at once: each may be as large as ``max_bytes``."""
 

