@@ -19,6 +19,11 @@ COPY api ./api
 COPY cli ./cli
 RUN pip install --no-cache-dir --no-deps .
 
+# extras of pyproject.toml, as `ai`, in the versions that they were tested with
+ARG EXTRAS=""
+COPY requirements-dev.lock ./
+RUN test -z "$EXTRAS" || pip install --no-cache-dir --constraint requirements-dev.lock ".[$EXTRAS]"
+
 USER penstock
 ENV PENSTOCK_HOME=/var/lib/penstock METRICS_HOST=0.0.0.0 METRICS_PORT=9102
 EXPOSE 9102

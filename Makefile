@@ -41,15 +41,15 @@ types: .mypy/penstock ## mypy, strict, over everything
 	MYPYPATH=.mypy $(BIN)/mypy $(addprefix -p penstock.,$(ROOTS))
 
 unit: setup ## tests without a broker
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration and not chaos"
+	$(BIN)/pytest -q -n 2 --dist loadfile --durations 5 -m "not integration and not chaos"
 
 integration: setup ## tests on a real Kafka
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "integration"
+	$(BIN)/pytest -q -n 3 --dist loadfile --durations 5 -m "integration"
 
 .PHONY: chaos-short
 chaos-short: setup
-	$(BIN)/pytest -q -m chaos tests/chaos --ignore tests/chaos/scenarios
-	CHAOS_SEED=$(SEED) $(BIN)/pytest -q -m chaos $(addprefix tests/chaos/scenarios/,test_poison.py test_storm.py test_broker.py test_soak.py)
+	CHAOS_SEED=$(SEED) $(BIN)/pytest -q -n 2 --dist loadfile -m chaos tests/chaos/test_kills.py $(addprefix tests/chaos/scenarios/,test_poison.py test_storm.py test_broker.py)
+	CHAOS_SEED=$(SEED) $(BIN)/pytest -q -m chaos tests/chaos/scenarios/test_soak.py
 
 chaos: setup ## every fault at its full size, up to 80 minutes, counted by an outside oracle (SEED=7 draws others)
 	PENSTOCK_CHAOS_SEED=$(SEED) $(BIN)/pytest -q -m chaos tests/chaos --ignore tests/chaos/scenarios

@@ -99,7 +99,7 @@ class Chain:
 
     def __init__(self, stages: Sequence[tuple[str, StageConfig]], resources: Resources) -> None:
         self.names = [name for name, config in stages if config.enabled]
-        self._whole = any(registry.alone(name) for name in self.names)
+        self._whole = any(registry.alone(name, config) for name, config in stages if config.enabled)
         self._steps = [_built(name, config, resources) for name, config in stages if config.enabled]
         self.has_state = any(kind is ApplyState for _, kind, _ in self._steps)
         self._own = Draft()

@@ -81,12 +81,14 @@ def build(
     return kind, function
 
 
-def alone(name: str) -> bool:
-    """Whether the stage has an agent of its own under ``chain: auto``.
+def alone(name: str, config: StageConfig) -> bool:
+    """Whether the stage with these options has an agent of its own under ``chain: auto``.
 
-    It has state, or says of itself (``ALONE = True``) that it is slow, or asks a server about each record.
+    It has state, or says of itself (``ALONE``, or ``alone(config)`` where its options decide) that it is slow, or asks
+    a server about each record.
     """
-    said: bool = getattr(STAGES.load(name), "ALONE", False)
+    module = STAGES.load(name)
+    said: bool = module.alone(config) if hasattr(module, "alone") else getattr(module, "ALONE", False)
     return said or has_state(name)
 
 

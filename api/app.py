@@ -50,7 +50,8 @@ def create_app(environ: Mapping[str, str], limits: Limits | None = None) -> Fast
         lifespan=lifespan,
     )
     answer_problems(app)
-    check = authenticated(read_tokens(environ))
+    tokens = read_tokens(environ)
+    check = authenticated(tokens)
     app.include_router(etl.router(environ, check))
     app.include_router(configurations.router(Configurations(database_url(environ)), ledger, check))
 
@@ -58,7 +59,7 @@ def create_app(environ: Mapping[str, str], limits: Limits | None = None) -> Fast
     def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    app.add_middleware(LimitsMiddleware, limits=limits or Limits())
+    app.add_middleware(LimitsMiddleware, limits=limits or Limits(), tokens=tokens)
     return app
 
 

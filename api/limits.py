@@ -1,21 +1,21 @@
 """How much a caller may send: bytes a request, and requests a minute.
 
 Bytes are counted as they come, so that a request without a length, or with a wrong one, is stopped as well. Requests
-are counted by token (by address where there is none) in a bucket that fills evenly: a burst of a whole minute's worth
-is let through, then one at a time.
+are counted by token (by address where there is none that is known: who makes tokens up gets no more turns by it) in a
+bucket that fills evenly: a burst of a whole minute's worth is let through, then one at a time.
 """
 
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
-from hashlib import sha256
 from math import ceil
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.api.problems import ProblemError, answer
+from penstock.api.tokens import digest_of
 
 _CALLERS = 10_000  # remembered at most; the one that was quiet longest is forgotten first
 
@@ -36,11 +36,20 @@ class Limits:
 
 
 class LimitsMiddleware:
-    """Refuses what is too much: 413 and 429 with ``Retry-After`` (RFC 9110, RFC 6585)."""
+    """Refuses what is too much: 413 and 429 with ``Retry-After`` (RFC 9110, RFC 6585).
 
-    def __init__(self, app: ASGIApp, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    Parameters
+    ----------
+    tokens
+        The digests of those that are good.
+    """
+
+    def __init__(
+        self, app: ASGIApp, limits: Limits, tokens: Container[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._app = app
         self._limits = limits
+        self._tokens = tokens
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -48,7 +57,7 @@ class LimitsMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if (wait := self._turn(_caller(scope))) > 0:
+        if (wait := self._turn(_caller(scope, self._tokens))) > 0:
             seconds = {"Retry-After": str(ceil(wait))}
             await answer(ProblemError(429, "too_many", "too many requests", headers=seconds))(scope, receive, send)
             return
@@ -91,10 +100,13 @@ class LimitsMiddleware:
         return wait
 
 
-def _caller(scope: Scope) -> str:
+def _caller(scope: Scope, tokens: Container[str]) -> str:
     """Who calls, without keeping the token."""
     for name, value in scope["headers"]:
         if name == b"authorization":
-            return sha256(value).hexdigest()
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            digest = digest_of(token.strip())
+            if scheme.lower() == "bearer" and digest in tokens:
+                return digest
     client = scope.get("client")
     return client[0] if client else ""

@@ -64,7 +64,7 @@ def _row(name: str, module: ModuleType, figure: dict[str, Any]) -> tuple[str, ..
         _shown(figure, "cpu_us_seen"),
         LIMITS.get(name, LIMIT)[1],
         said(getattr(module, "ADDS_TEXT", False)),
-        said(getattr(module, "ALONE", False)),
+        "as its options say" if hasattr(module, "alone") else said(getattr(module, "ALONE", False)),
     )
 
 

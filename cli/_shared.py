@@ -8,9 +8,11 @@ import asyncio
 import importlib.util
 import os
 import re
+import signal
 import sys
 from collections.abc import Coroutine, Iterable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -132,9 +134,26 @@ def line_of(source: "Source", key: str) -> int | None:
     return lines.get(key)
 
 
-def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end in an event loop of its own."""
+def run_async(coroutine: Coroutine[Any, Any, T], *, reads: bool = False) -> T:
+    """Run a coroutine to its end in an event loop of its own.
+
+    Parameters
+    ----------
+    reads
+        It waits for its input without the loop: Ctrl-C interrupts it wherever it is. Else it is cancelled at its next
+        await, which such a one may never reach.
+    """
+    if reads and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)  # asyncio puts its own in the place of Python's, of no other
+        try:
+            return asyncio.run(coroutine)
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     return asyncio.run(coroutine)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 # Options

@@ -5,23 +5,27 @@ read stays as it is, and is told on standard error, one JSON object each: the li
 reason: `erased` (and when, as far as is known), `unknown` (no key of this vault) or `damaged`. Exit status 1 then.
 
 Where PROV_LEDGER_URL names a ledger, who reads, why, when and how many values goes into its chain `~reveals` before any
-of them is printed, and never a value. If it does not answer, nothing is printed; `--no-ledger` goes on without.
+of them is printed, and never a value. If it does not answer, nothing is printed; `--no-ledger` goes on without. The
+ledger's signed head goes to Kafka too, beside those of the pipelines named, before anything is printed.
 """
 
 import getpass
 import re
 import sys
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from penstock.cli._shared import FAILED, environment, run_async
+from penstock.cli._shared import FAILED, environment, load_plan, run_async
 from penstock.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from penstock.agents.redact._reveal import Unreadable
+    from penstock.topology.plan import Plan
 
 _AT_ONCE = 500
 _REASON = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:#/-]{0,99}")
@@ -35,12 +39,16 @@ def command(
     reason: Annotated[
         str, typer.Option(metavar="WHY", help="For the ledger: a ticket, or a word; never a value of a record.")
     ] = "unstated",
+    pipeline: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A pipeline file: the ledger's head goes to its topic of heads too; repeat."),
+    ] = None,
     no_ledger: Annotated[bool, typer.Option("--no-ledger", help="Do not note it in the provenance ledger.")] = False,
 ) -> None:
     """Turn tokens and encrypted values in the JSON lines on standard input back.
 
     \b
-    penstock consume orders.enriched --max 10 | penstock detokenize --reason ticket-4711
+    penstock consume orders.enriched --max 10 | penstock detokenize --reason ticket-4711 --pipeline orders.yml
     """
     import orjson
 
@@ -53,6 +61,7 @@ def command(
     environ = environment()
     if not _REASON.fullmatch(reason):
         raise ConfigurationError("--reason is a word of letters, digits and _.:#/-, such as ticket-4711")
+    plans = [load_plan(file, refuse=False) for file in pipeline or ()]
     vault = Vault(vault_url(environ), keyring.load(environ, key_env))
     noted = bool(environ.get(VARIABLE)) and not no_ledger
     id = f"reveal/{_user()}/{uuid.uuid4()}"
@@ -63,7 +72,7 @@ def command(
             values = [_parsed(line, place) for place, line in enumerate(some, number + 1)]
             revealed, count, unreadable = reveal(values, vault, number + 1)
             if noted and count:
-                run_async(_note(environ, id, reason, count))
+                run_async(_note(environ, id, reason, count, plans))
             number += len(some)
             for line, value in zip(some, revealed, strict=True):
                 sys.stdout.buffer.write((orjson.dumps(value) if line.strip() else b"") + b"\n")
@@ -84,16 +93,21 @@ def _user() -> str:
         return "unknown"
 
 
-async def _note(environ: dict[str, str], id: str, reason: str, count: int) -> None:
-    """Note in the ledger that so many values are made readable."""
+async def _note(environ: dict[str, str], id: str, reason: str, count: int, plans: "Sequence[Plan]") -> None:
+    """Note in the ledger, and on Kafka, that so many values are made readable."""
+    import orjson
+    from msgspec.json import encode
+
+    from penstock.cli._heads import publish
     from penstock.connectors.ledger_client import LedgerClient
     from penstock.model.ledger import REVEALS
 
     client = LedgerClient.from_environment(environ)
     try:
-        await client.event(REVEALS, id=id, verdict="revealed", stage="detokenize", code=reason, count=count)
+        head = await client.event(REVEALS, id=id, verdict="revealed", stage="detokenize", code=reason, count=count)
     finally:
         await client.close()
+    await publish(orjson.loads(encode(head, order="sorted")), plans, environ)
 
 
 def _parsed(line: bytes, number: int) -> object:

@@ -30,7 +30,7 @@ from penstock.cli._shared import (
     run_async,
     say,
 )
-from penstock.model.errors import ConfigurationError, PenstockError, UnreachableError
+from penstock.model.errors import ConfigurationError, UnreachableError
 
 if TYPE_CHECKING:
     from penstock.connectors.ledger_client import LedgerClient
@@ -110,6 +110,7 @@ def _tenants(plans: Sequence["Plan"]) -> list[str]:
 
 async def _erase(values: list[str], tenants: list[str], plans: list["Plan"], *, ledger: bool) -> dict[str, Any]:
     """Destroy, then record; the ledger is looked at before, so that its absence is known in time."""
+    from penstock.cli._heads import publish
     from penstock.connectors.ledger_client import LedgerClient
     from penstock.model.ledger import ERASURES
 
@@ -122,7 +123,7 @@ async def _erase(values: list[str], tenants: list[str], plans: list["Plan"], *, 
         receipt = _destroyed(values, tenants, plans, environ)
         recorded = await _recorded(client, receipt)
         if recorded is not None:
-            recorded["published"] = await _published(recorded["head"], plans, environ)
+            recorded["published"] = await publish(recorded["head"], plans, environ)
         return {**receipt, "ledger": recorded}
     finally:
         await client.close()
@@ -194,35 +195,6 @@ async def _recorded(client: "LedgerClient", receipt: dict[str, Any]) -> dict[str
         say(f"erased, but not recorded: {error}; the same command again records it")
         return None
     return {"chain": ERASURES, "content_hash": content_hash, "head": orjson.loads(encode(head, order="sorted"))}
-
-
-async def _published(head: dict[str, Any], plans: list["Plan"], environ: dict[str, str]) -> list[str]:
-    """The topics of heads that the ledger's signed head was written to: those of the pipelines named.
-
-    Whoever changes the ledger afterwards would have to change Kafka as well (`penstock ledger verify`). No broker is
-    started for it; the receipt holds the head in any case.
-    """
-    from penstock.agents.runtime.cluster import Cluster
-    from penstock.agents.runtime.messages import Outgoing, Writer, partitions_of
-    from penstock.broker.embedded import VARIABLE, status
-
-    running = status()
-    address = environ.get(VARIABLE, "").strip() or (running.bootstrap if running else "")
-    if not (plans and address):
-        return []
-    import orjson
-
-    cluster, done = Cluster(address, environ), []
-    message = Outgoing(orjson.dumps(head, option=orjson.OPT_SORT_KEYS), str(head["chain"]).encode())
-    for topic in dict.fromkeys(plan.heads_topic for plan in plans):
-        try:
-            async with Writer(cluster, topic, len(await partitions_of(cluster, topic))) as writer:
-                await writer.send([message])
-        except PenstockError as error:
-            say(f"the ledger's head is not on Kafka: {error}")
-        else:
-            done.append(topic)
-    return done
 
 
 def _print(receipt: dict[str, Any]) -> None:

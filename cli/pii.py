@@ -30,6 +30,10 @@ Thorough = Annotated[
     typer.Option("--thorough", help="Also look behind disguises: `at` and `dot`, spaced digits, lookalike letters."),
 ]
 DecodeBase64 = Annotated[bool, typer.Option("--decode-base64", help="Also look into what is written in base64.")]
+NamesModel = Annotated[
+    str | None,
+    typer.Option(metavar="FOLDER", help="A model of spaCy that finds names of persons (extra spacy). [default: none]"),
+]
 
 
 @app.command()
@@ -38,6 +42,7 @@ def detect(
     decode_base64: DecodeBase64 = False,
     categories: Categories = None,
     min_confidence: MinConfidence = 0.5,
+    names_model: NamesModel = None,
 ) -> None:
     """Find what is personal in the JSON lines on standard input; print one line of JSON for each, in order.
 
@@ -50,7 +55,10 @@ def detect(
     penstock pii detect < lines.jsonl
     penstock pii detect --categories email,phone --min-confidence 0.8 < lines.jsonl
     """
-    find = _detector(_config(categories, min_confidence, thorough=thorough, decode_base64=decode_base64))
+    config = _config(
+        categories, min_confidence, thorough=thorough, decode_base64=decode_base64, names_model=names_model
+    )
+    find = _detector(config)
     if _detect(find, sys.stdin.buffer, sys.stdout.buffer):
         raise typer.Exit(FAILED)
 
@@ -63,6 +71,7 @@ def scan(
     categories: Categories = None,
     min_confidence: MinConfidence = 0.5,
     sample: Annotated[int, typer.Option(min=1, help="Rows to look at, from the first on.")] = 10_000,
+    names_model: NamesModel = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Report what is personal in a file: by field the category, how bad, how sure, and what to do about it.
@@ -80,7 +89,7 @@ def scan(
     rows = looked.rows
     if looked.unreadable:
         say(f"{looked.unreadable} were unreadable")
-    found = report(rows, config=_config(categories or "all", min_confidence), total_rows=total)
+    found = report(rows, config=_config(categories or "all", min_confidence, names_model=names_model), total_rows=total)
     if as_json:
         print_json(found)
         return
@@ -121,7 +130,7 @@ def show(found: dict[str, Any]) -> None:
     )
 
 
-def _config(categories: str | None, min_confidence: float, **options: bool) -> "Config":
+def _config(categories: str | None, min_confidence: float, **options: Any) -> "Config":
     from pydantic import ValidationError
 
     from penstock.agents.redact._recognizer import RECOGNIZERS

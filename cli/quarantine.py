@@ -96,8 +96,11 @@ async def _watch(plan: "Plan", every: float) -> None:
     environ = environment()
     logs.configure(plan.pipeline.monitoring.log_level, environ)
     releaser = Releaser(Cluster(bootstrap(), environ), plan, environ)
-    async with stopping() as stop:
-        await releaser.watch(stop, every, _Teller())
+    try:
+        async with stopping() as stop:
+            await releaser.watch(stop, every, _Teller())
+    finally:
+        await releaser.close()
 
 
 class _Teller:

@@ -60,7 +60,7 @@ def run(
     """
     chain = _chain(name, parse_options(option))
     stopped = sys.stdout.buffer if everything else sys.stderr.buffer
-    if run_async(_run(chain, sys.stdin.buffer, sys.stdout.buffer, stopped)):
+    if run_async(_run(chain, sys.stdin.buffer, sys.stdout.buffer, stopped), reads=True):
         raise typer.Exit(FAILED)
 
 

@@ -8,9 +8,11 @@ A **stage** is a module ``agents/<family>/<name>.py`` with
   ``resources: Resources``,
 * optionally ``def check(config: Config) -> None``, which raises ConfigurationError for what is wrong with the options
   on any machine and their model cannot tell, as in a file that they name,
-* optionally ``ALIASES`` (other names it goes by), ``ADDS_TEXT = True`` (it writes text that `redact` must see) and
-  ``GROUP`` (the enrichment group it writes, its name if absent), and for a stage with state ``spans(config) -> bool``:
-  whether records that belong together may stand in several partitions.
+* optionally ``ALIASES`` (other names it goes by), ``ADDS_TEXT = True`` (it writes text that `redact` must see),
+  ``GROUP`` (the enrichment group it writes, its name if absent), ``ALONE = True`` (it is slow, or asks a server about
+  each record: ``chain: auto`` gives it an agent of its own) or ``alone(config) -> bool`` where its options decide that,
+  and for a stage with state ``spans(config) -> bool``: whether records that belong together may stand in several
+  partitions.
 
 The return annotation of ``build`` tells the chain how to call it (``Apply | ApplyBatch`` or ``EnrichRecord |
 EnrichBatch`` where the options decide: a coroutine function is the latter):

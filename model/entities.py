@@ -11,7 +11,7 @@ Match(entity='Person', property='birth_date', score=0.95)
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, Self
@@ -27,7 +27,7 @@ from penstock.model.entity_file import (
 )
 from penstock.model.entity_file import Kind as Kind
 from penstock.model.entity_file import Match as Match
-from penstock.model.entity_words import OTHER_ENTITY, SYNONYM, UNKNOWN_PREFIX, ByWords
+from penstock.model.entity_words import GENERIC, OTHER_ENTITY, SYNONYM, UNKNOWN_PREFIX, ByWords
 from penstock.model.errors import ConfigurationError
 from penstock.model.vocabulary import MOST_WORDS, singular, spellings, words
 
@@ -146,7 +146,11 @@ class Catalogue:
         for start in range(len(own)):
             found = _lookup(self._fields, "".join(own[start:]))
             if found:
-                return self._weigh(list(found.values()), [*before, *own[:start]])
+                prefix = [*before, *own[:start]]
+                weighed = self._weigh(list(found.values()), prefix)
+                if not prefix or self._hinted(prefix) or not self._by_words.generic("_".join(own[start:]), prefix):
+                    return weighed
+                return tuple(match._replace(score=round(match.score * GENERIC, 4)) for match in weighed)
         return ()
 
     def _find_entity(self, name: str) -> tuple[Match, ...]:
@@ -163,6 +167,25 @@ class Catalogue:
     def relations_called(self, name: str) -> list[Relation]:
         """The relations whose second entity stands in a field of that name."""
         return list(_lookup(self._roles, "".join(words(name))) or ())
+
+    def beside(self, entity: str, held: Mapping[str, str], names: Iterable[str] = ()) -> dict[str, str]:
+        """The properties that fields hold because of what stands beside them: ``nom`` is no name beside a ``prénom``.
+
+        Parameters
+        ----------
+        held
+            Names of fields of one object, and the property of `entity` that each would hold by itself.
+        names
+            Further fields of the object.
+        """
+        there = set(held.values())
+        found: dict[str, str] = {}
+        for title, prop in self.entities[entity].properties.items():
+            for other in prop.beside if title not in there else ():
+                if other in there:
+                    meant = self._by_words.meant(entity, prop.beside[other])
+                    found |= {name: title for name in (*held, *names) if meant(name)}
+        return found
 
     def infer(self, name: str, kind: Kind) -> str:
         """The type of a field, by its name and the JSON type of its values alone."""
@@ -216,6 +239,10 @@ class Catalogue:
         for key in entity.key:
             if key not in entity.properties:
                 raise ConfigurationError(f"entity {name}: the key {key} is none of its properties")
+        for title, prop in entity.properties.items():
+            for other in prop.beside:
+                if other not in entity.properties:
+                    raise ConfigurationError(f"entity {name}: {other}, beside {title}, is none of its properties")
         for term in _terms([name, *entity.synonyms]):
             self._hints[term].setdefault(name)
         for title, prop in entity.properties.items():

@@ -32,6 +32,9 @@ class Property(_Part):
     synonyms: list[str] = Field([], description="Other names of fields that hold it.")
     weight: float = Field(1.0, ge=0, le=1, description="How much such a field says that a record is of this entity.")
     personal: bool = Field(False, description="Whether it is somebody's own: samples of it are not shown.")
+    beside: dict[str, list[str]] = Field(
+        {}, description="Another property -> names that mean this one where a field beside them holds that."
+    )
 
 
 class Entity(_Part):
@@ -58,6 +61,7 @@ class Words(_Part):
     concepts: dict[str, list[str]] = Field({}, description="Concept -> words for it, in any language, abbreviated too.")
     fillers: list[str] = Field([], description="Words that say nothing: of, de, der.")
     qualifiers: list[str] = Field([], description="Words that say nothing of what a field is: primary, old, src.")
+    generic: list[str] = Field([], description="Concepts that say little by themselves: number, type.")
     types: dict[PropertyType, list[str]] = Field({}, description="Type -> the concepts that speak for it.")
 
 
@@ -82,9 +86,9 @@ def merged(entity: Entity, own: Entity) -> Entity:
     properties = dict(entity.properties)
     for name, prop in own.properties.items():
         if name in properties:
-            synonyms = [*properties[name].synonyms, *prop.synonyms]
-            update = {field: getattr(prop, field) for field in prop.model_fields_set}
-            prop = properties[name].model_copy(update={**update, "synonyms": synonyms})
+            known = properties[name]
+            both = {"synonyms": [*known.synonyms, *prop.synonyms], "beside": known.beside | prop.beside}
+            prop = known.model_copy(update={field: getattr(prop, field) for field in prop.model_fields_set} | both)
         properties[name] = prop
     return Entity(
         description=own.description or entity.description,
@@ -105,6 +109,7 @@ def merged_words(words: Words, own: Words) -> Words:
         concepts=concepts,
         fillers=[*words.fillers, *own.fillers],
         qualifiers=[*words.qualifiers, *own.qualifiers],
+        generic=[*words.generic, *own.generic],
         types=types,
     )
 

@@ -4,7 +4,7 @@
 
     POST /ocr/extract      {"content_base64" or "url", "mime_type", "languages": ["eng"], "confidence_threshold": 0.7}
     200                    {"text", "confidence", "language", "word_count",
-                            "words": [{"text", "box", "confidence", "page"}]}
+                            "words": [{"text", "box", "confidence", "page"}], "words_left_out"}
 
     POST /stt/transcribe   {"content_base64" or "url", "mime_type", "language": "en-US", "enable_diarization": false}
     200                    {"transcript", "confidence", "language", "duration_seconds",
@@ -12,10 +12,11 @@
 
 A box is the four corners of a word, clockwise from its top left, in pixels of the picture as it is shown (in points of
 the page where a PDF has text of its own). Confidence is the recognizer's: a number from 0 to 1 that nobody made nicer.
-Content is decoded in child processes (`penstock.services.ai_workers`); what cannot be read is refused with a 4xx and
-costs a child at most. It keeps nothing, and downloads nothing: the models are in the packages of the extra ``ai``.
+Content is decoded in child processes (`penstock.model.room`); what cannot be read is refused with a 4xx and costs a
+child at most. It keeps nothing, and downloads nothing: the models are in the packages of the extra ``ai``.
 """
 
+import asyncio
 import base64
 import binascii
 import os
@@ -32,8 +33,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.model.errors import ConfigurationError, EnrichmentError, MissingExtraError
 from penstock.model.fetch import Fetcher, FetchOptions
+from penstock.model.room import Room, RoomOptions
 from penstock.services.ai_languages import ISO
-from penstock.services.ai_workers import Limits, WorkError, Workers
 from penstock.services.auth import Refusal, answer_refusals, bearer
 
 PACKAGES: Final = {
@@ -43,18 +44,27 @@ PACKAGES: Final = {
 """What the children import: module -> package."""
 WHISPER: Final = "AI_ENGINE_WHISPER"
 
+THREADS: Final = max(1, min(4, os.cpu_count() or 1))
+"""That read one content."""
+
 MOST_BYTES: Final = 25 * 1024 * 1024
 """Of a content."""
 MOST_WAITING: Final = 64
 """Requests that wait for a child; more are told to come again."""
 
 STATUS: Final = {
-    "malformed": 422, "mismatch": 422, "encrypted": 422, "too_large": 413, "memory_limit": 422, "cpu_limit": 422,
-    "timeout": 422, "crashed": 422, "killed": 503,
-    "unavailable": 503,
+    "malformed": 422, "mismatch": 422, "encrypted": 422, "too_large": 413, "out_of_memory": 422, "cpu_limit": 422,
+    "timeout": 422, "crashed": 422, "killed": 503, "unavailable": 503,
 }  # fmt: skip
 """Why a content was not read -> status. Those of the content are final: the same content fails again."""
 
+LIMITS: Final = RoomOptions(
+    # a child reads with up to four threads
+    processes=max(1, (os.cpu_count() or 1) // 4), job_memory_bytes=4 << 30, job_cpu_seconds=120, job_seconds=90
+)  # fmt: skip
+"""What one content may cost, models included."""
+
+_OCR, _STT = "penstock.services.ai_ocr:extract", "penstock.services.ai_speech:transcribe"
 _BODY_BYTES: Final = MOST_BYTES * 4 // 3 + 64 * 1024
 
 
@@ -75,7 +85,7 @@ class Word(BaseModel):
     text: str
     box: list[tuple[float, float]] = Field(description="Corners, clockwise from the top left.")
     confidence: float
-    page: int = Field(description="Of a PDF, from 1.")
+    page: int = Field(description="Of a PDF or a TIFF, from 1.")
 
 
 class OcrAnswer(BaseModel):
@@ -84,6 +94,7 @@ class OcrAnswer(BaseModel):
     language: str
     word_count: int
     words: list[Word]
+    words_left_out: int = Field(description="How many were less sure than `confidence_threshold`.")
 
 
 class SttRequest(Asked):
@@ -124,7 +135,7 @@ def check_installed() -> None:
 
 
 def create_app(
-    _database_url: str | None, token: str | None, limits: Limits | None = None, fetching: FetchOptions | None = None
+    _database_url: str | None, token: str | None, limits: RoomOptions = LIMITS, fetching: FetchOptions | None = None
 ) -> FastAPI:
     """The service.
 
@@ -132,7 +143,7 @@ def create_app(
     ----------
     token : str or None
         Bearer token that callers must send; None lets everybody in.
-    limits : Limits, optional
+    limits : RoomOptions
         What one content may cost.
     fetching : FetchOptions, optional
         Where a ``url`` may lead; public addresses over HTTP where absent.
@@ -143,15 +154,13 @@ def create_app(
         See `check_installed`.
     """
     check_installed()
-    # a child reads with up to four threads
-    count = max(1, (os.cpu_count() or 1) // 4)
-    workers = {task: Workers(count, limits or Limits()) for task in ("ocr", "stt")}
+    rooms = {function: Room(limits, (WHISPER,), THREADS) for function in (_OCR, _STT)}
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        for each in workers.values():
-            await each.close()
+        for room in rooms.values():
+            await asyncio.to_thread(room.close)
 
     app = FastAPI(title="penstock AI engine", version="1", description="OCR and speech to text.", lifespan=lifespan)
     app.add_middleware(_BodyLimit)
@@ -162,11 +171,11 @@ def create_app(
         return {"status": "ok"}
 
     fetcher = Fetcher(fetching or FetchOptions(allowed_schemes=("https", "http"), max_bytes=MOST_BYTES))
-    app.include_router(_routes(workers, fetcher), dependencies=[Depends(bearer(token))])
+    app.include_router(_routes(rooms, fetcher), dependencies=[Depends(bearer(token))])
     return app
 
 
-def _routes(workers: dict[str, Workers], fetcher: Fetcher) -> APIRouter:
+def _routes(rooms: dict[str, Room], fetcher: Fetcher) -> APIRouter:
     router = APIRouter()
 
     @router.post("/ocr/extract", summary="The text of a picture or a PDF", response_model=OcrAnswer)
@@ -174,7 +183,7 @@ def _routes(workers: dict[str, Workers], fetcher: Fetcher) -> APIRouter:
         languages = _languages(asked.languages)
         content = await _content(asked, fetcher, "image/", "application/pdf")
         options = {"languages": languages, "confidence_threshold": asked.confidence_threshold}
-        return await _answer(workers["ocr"], "ocr", content, {**options, "mime_type": asked.mime_type})
+        return await _answer(rooms, _OCR, content, {**options, "mime_type": asked.mime_type})
 
     @router.post("/stt/transcribe", summary="What is said in a recording", response_model=SttAnswer)
     async def transcribe(asked: SttRequest) -> dict[str, Any]:
@@ -182,7 +191,7 @@ def _routes(workers: dict[str, Workers], fetcher: Fetcher) -> APIRouter:
             raise Refusal(422, "unsupported_language", "the model of this engine knows English only")
         content = await _content(asked, fetcher, "audio/", "video/")
         options = {"language": asked.language, "enable_diarization": asked.enable_diarization}
-        return await _answer(workers["stt"], "stt", content, options)
+        return await _answer(rooms, _STT, content, options)
 
     return router
 
@@ -227,13 +236,15 @@ async def _fetched(asked: Asked, fetcher: Fetcher) -> bytes:
         raise Refusal(status, error.reason, error.message) from None
 
 
-async def _answer(workers: Workers, task: str, content: bytes, options: dict[str, Any]) -> dict[str, Any]:
-    if workers.waiting >= MOST_WAITING:
+async def _answer(rooms: dict[str, Room], function: str, content: bytes, options: dict[str, Any]) -> dict[str, Any]:
+    room = rooms[function]
+    if room.waiting >= MOST_WAITING:
         raise Refusal(503, "busy", "too many requests wait already", headers={"Retry-After": "5"})
     try:
-        return await workers.ask(task, content, options)
-    except WorkError as error:
-        raise Refusal(STATUS[error.code], error.code, error.message) from None
+        found: dict[str, Any] = await room.run(function, content, **options)
+    except EnrichmentError as error:
+        raise Refusal(STATUS.get(error.reason, 422), error.reason, error.message) from None
+    return found
 
 
 def _too_large() -> Refusal:

@@ -1,6 +1,6 @@
-"""OCR: the text of a picture or of a PDF, its words, where they stand and how sure they are.
+"""OCR: the text of a picture, a PDF or the pages of a TIFF, its words, where they stand and how sure they are.
 
-Runs in a child process (see `penstock.services.ai_workers`). A page of a PDF that has text answers from it, with
+Runs in a child process (see `penstock.model.room`). A page of a PDF that has text answers from it, with
 confidence 1; a page that is a picture is drawn and read.
 """
 
@@ -14,9 +14,9 @@ import pycld2
 import pypdfium2
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from penstock.model.errors import EnrichmentError
 from penstock.services.ai_languages import ISO
 from penstock.services.ai_reader import Line, Picture, reader
-from penstock.services.ai_workers import ContentError
 
 FORMATS: Final = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 
@@ -55,13 +55,13 @@ def extract(
 
     Raises
     ------
-    ContentError
+    EnrichmentError
         ``malformed``, ``mismatch``, ``too_large`` or ``encrypted``.
     """
     is_pdf = content[:1024].lstrip().startswith(b"%PDF-")
     if mime_type is not None and is_pdf != (mime_type == "application/pdf"):
-        raise ContentError("mismatch", f"the content is not what its type {mime_type} says")
-    rows = _pdf(content) if is_pdf else _read(_picture(content), 1)
+        raise EnrichmentError("mismatch", f"the content is not what its type {mime_type} says")
+    rows = _pdf(content) if is_pdf else [row for n, page in enumerate(_pictures(content), 1) for row in _read(page, n)]
     kept = [[word for word in row if word.confidence >= confidence_threshold] for row in rows]
     words = [word for row in kept for word in row]
     text = "\n".join(" ".join(word.text for word in row) for row in kept if row)
@@ -77,6 +77,7 @@ def extract(
             {"text": word.text, "box": word.box, "confidence": round(word.confidence, 4), "page": word.page}
             for word in words
         ],
+        "words_left_out": sum(map(len, rows)) - len(words),
     }
 
 
@@ -90,21 +91,29 @@ def language(text: str, languages: Sequence[str]) -> str:
     return languages[0]
 
 
-def _picture(content: bytes) -> Picture:
+def _pictures(content: bytes) -> Iterator[Picture]:
+    """The pages of a TIFF; of what is animated, the first picture."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                raise ContentError("too_large", f"the picture has more than {_MOST_PIXELS // 1_000_000} million pixels")
-            image.load()
-            return _blue_first(ImageOps.exif_transpose(image))
+            count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+            if count > _MOST_PAGES:
+                raise EnrichmentError("too_large", f"the picture has more than {_MOST_PAGES} pages")
+            for number in range(count):
+                image.seek(number)
+                if image.width * image.height > _MOST_PIXELS:
+                    raise _too_many_pixels()
+                image.load()
+                yield _blue_first(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError:
-        raise ContentError(
-            "too_large", f"the picture has more than {_MOST_PIXELS // 1_000_000} million pixels"
-        ) from None
+        raise _too_many_pixels() from None
     except UnidentifiedImageError:
-        raise ContentError("malformed", "the content is no picture that can be read, and no PDF") from None
+        raise EnrichmentError("malformed", "the content is no picture that can be read, and no PDF") from None
     except (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
-        raise ContentError("malformed", f"the picture is damaged: {type(error).__name__}") from None
+        raise EnrichmentError("malformed", f"the picture is damaged: {type(error).__name__}") from None
+
+
+def _too_many_pixels() -> EnrichmentError:
+    return EnrichmentError("too_large", f"the picture has more than {_MOST_PIXELS // 1_000_000} million pixels")
 
 
 def _blue_first(image: Image.Image) -> Picture:
@@ -126,17 +135,17 @@ def _pdf(content: bytes) -> Rows:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
-            raise ContentError("encrypted", "the PDF needs a password") from None
-        raise ContentError("malformed", "the PDF is damaged") from None
+            raise EnrichmentError("encrypted", "the PDF needs a password") from None
+        raise EnrichmentError("malformed", "the PDF is damaged") from None
     with document:
         if len(document) > _MOST_PAGES:
-            raise ContentError("too_large", f"the PDF has more than {_MOST_PAGES} pages")
+            raise EnrichmentError("too_large", f"the PDF has more than {_MOST_PAGES} pages")
         if not len(document):
-            raise ContentError("malformed", "the PDF has no pages")
+            raise EnrichmentError("malformed", "the PDF has no pages")
         try:
             return [row for number in range(len(document)) for row in _page(document[number], number + 1)]
         except pypdfium2.PdfiumError:
-            raise ContentError("malformed", "a page of the PDF is damaged") from None
+            raise EnrichmentError("malformed", "a page of the PDF is damaged") from None
 
 
 def _page(page: pypdfium2.PdfPage, number: int) -> Rows:
@@ -181,20 +190,33 @@ def _printed_word(word: str, boxes: list[tuple[float, float, float, float]], top
 
 
 def _read(picture: Picture, number: int) -> Rows:
-    """The words of a picture, as one reads them: from the top, then from the left."""
-    lines = sorted(reader().lines(picture), key=lambda line: float(line.quad[:, 1].mean()))
+    """The words of a picture, as one reads them: from the top, then from the left, however the page lies."""
+    lines = reader().lines(picture)
+    upright = _upright(lines)
+    places = {id(line): line.quad @ upright for line in lines}
+
+    def middle(line: Line) -> float:
+        return float(places[id(line)][:, 1].mean())
+
     rows: list[list[Line]] = []
-    for line in lines:
-        middle = float(line.quad[:, 1].mean())
-        last = rows[-1][-1].quad[:, 1] if rows else None
-        if last is not None and middle - float(last.mean()) < 0.5 * float(last.max() - last.min()):
+    for line in sorted(lines, key=middle):
+        last = places[id(rows[-1][-1])][:, 1] if rows else None
+        if last is not None and middle(line) - float(last.mean()) < 0.5 * float(last.max() - last.min()):
             rows[-1].append(line)
         else:
             rows.append([line])
     return [
-        [word for line in sorted(row, key=lambda line: float(line.quad[0, 0])) for word in _words(line, number)]
+        [word for line in sorted(row, key=lambda line: float(places[id(line)][0, 0])) for word in _words(line, number)]
         for row in rows
     ]
+
+
+def _upright(lines: Sequence[Line]) -> Any:
+    """What turns places so that most of the lines run from left to right."""
+    along = np.sum([line.quad[1] - line.quad[0] for line in lines], axis=0) if lines else np.zeros(2)
+    length = float(np.hypot(*along))
+    right, down = along / length if length else (1.0, 0.0)
+    return np.array([[right, -down], [down, right]], np.float32)
 
 
 def _words(line: Line, number: int) -> Iterator[Word]:

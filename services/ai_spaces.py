@@ -2,7 +2,8 @@
 
 It is sure of letters and less so of the spaces between words, above all in pictures that were compressed. A telephone
 number without its spaces, glued to the word before it, is no telephone number any more: so two letters with a gap
-between them that no typeface leaves within a word are parted.
+between them that no typeface leaves within a word are parted. Digits are often all as wide as the widest, so that two
+ones have a gap like a space between them: they are parted by how far their middles are away from each other instead.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import numpy as np
 
 _GAP: Final = 0.2  # of the line's height, which is about 1.3 em; a space is 0.25 em and what its neighbours leave
 _WIDER: Final = 1.8  # than what most letters of the line leave between them, which differs from face to face
+_APART: Final = 1.25  # times as far as the middles of the line's digits mostly are; a space makes it 1.4 and more
 _EDGE: Final = 0.1  # of the height, above and below: what intrudes from other lines
 
 
@@ -37,10 +39,20 @@ def swallowed(strip: Any, places: Sequence[float], texts: Sequence[str]) -> list
     ]
     if not pairs:
         return []
-    empty = ~_inked(strip)
-    gaps = [_longest_run(empty[int(centres[index - 1]) : int(centres[index]) + 1]) / height for index in pairs]
-    least = max(_GAP, _WIDER * float(np.percentile(gaps, 80)))
-    return [index for index, gap in zip(pairs, gaps, strict=True) if gap > least]
+    ink = _inked(strip)
+    between = {index: _gap(ink, int(centres[index - 1]), int(centres[index]) + 1) for index in pairs}
+    least = max(_GAP * height, _WIDER * float(np.percentile([end - start for start, end in between.values()], 80)))
+    digits = {
+        index: _middles_apart(ink, *gap)
+        for index, gap in between.items()
+        if texts[index].isdigit() and texts[index - 1].isdigit()
+    }
+    most = _APART * float(np.median(list(digits.values()))) if digits else 0.0
+    return [
+        index
+        for index, (start, end) in between.items()
+        if end - start > least and (index not in digits or digits[index] > most)
+    ]
 
 
 def _has_spaces(texts: Sequence[str]) -> bool:
@@ -58,9 +70,22 @@ def _inked(strip: Any) -> Any:
     return ink.any(axis=0)
 
 
-def _longest_run(values: Any) -> int:
-    longest = run = 0
-    for value in values:
-        run = run + 1 if value else 0
-        longest = max(longest, run)
+def _gap(ink: Any, start: int, end: int) -> tuple[int, int]:
+    """The longest stretch of columns without ink between two places: where it begins and ends."""
+    longest, began = (start, start), start
+    for place in range(start, end):
+        if ink[place]:
+            began = place + 1
+        elif place + 1 - began > longest[1] - longest[0]:
+            longest = began, place + 1
     return longest
+
+
+def _middles_apart(ink: Any, start: int, end: int) -> float:
+    """How far the middles of what stands on both sides of a gap are away from each other."""
+    first, last = start, end
+    while first > 0 and ink[first - 1]:
+        first -= 1
+    while last < len(ink) and ink[last]:
+        last += 1
+    return (end + last - first - start) / 2

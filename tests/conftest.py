@@ -23,6 +23,10 @@ from fastapi import FastAPI
 
 KAFKA_IMAGE = "apache/kafka:4.1.1"
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell starts what stays in the background so, and the processes that tests start would take it over
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

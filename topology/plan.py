@@ -134,7 +134,7 @@ class Plan:
 
 def plan(
     pipeline: Pipeline,
-    alone: Callable[[str], bool] = lambda use: False,
+    alone: Callable[[Component], bool] = lambda stage: False,
     has_state: Callable[[str], bool] = lambda use: False,
 ) -> Plan:
     """The plan of a pipeline.
@@ -144,8 +144,8 @@ def plan(
     pipeline
         As loaded.
     alone
-        Whether the stage of that name shall have an agent of its own under ``chain: auto`` (it waits for a network,
-        say); by default none does.
+        Whether a stage shall have an agent of its own under ``chain: auto`` (it waits for a network, say); by default
+        none does.
     has_state
         Whether the stage of that name remembers something from record to record; by default none does.
 
@@ -171,7 +171,7 @@ def plan(
     return Plan(pipeline, tuple(agents), sinks, tuple(_topics(pipeline, agents)))
 
 
-def _groups(pipeline: Pipeline, alone: Callable[[str], bool]) -> list[tuple[Component, ...]]:
+def _groups(pipeline: Pipeline, alone: Callable[[Component], bool]) -> list[tuple[Component, ...]]:
     stages = pipeline.stages
     if pipeline.chain == "topics":
         return [(stage,) for stage in stages]
@@ -180,7 +180,7 @@ def _groups(pipeline: Pipeline, alone: Callable[[str], bool]) -> list[tuple[Comp
     if pipeline.chain == "auto":
         groups: list[tuple[Component, ...]] = []
         for stage in stages:
-            joins = bool(groups) and not alone(stage.use) and not alone(groups[-1][-1].use)
+            joins = bool(groups) and not alone(stage) and not alone(groups[-1][-1])
             if joins:
                 groups[-1] = (*groups[-1], stage)
             else:

@@ -26,8 +26,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from penstock.agents.enrich._conditions import path
-from penstock.agents.enrich._onnx import Activation, scorer
+from penstock.agents.enrich._rules.conditions import path
+from penstock.agents.enrich._text.onnx import Activation, scorer
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, ComponentConfig, EnrichRecord, FieldNames, StageConfig
 from penstock.model.record import Record

@@ -27,10 +27,10 @@ from babel.numbers import NumberFormatError, get_currency_precision, parse_decim
 from moneyed import CURRENCIES
 from pydantic import Field, field_validator
 
-from penstock.agents.enrich._rates import Rates
-from penstock.agents.enrich._siblings import Siblings
-from penstock.agents.enrich._symbols import symbols
-from penstock.agents.enrich._values import Invalid
+from penstock.agents.enrich._values.rates import Rates
+from penstock.agents.enrich._values.siblings import Siblings
+from penstock.agents.enrich._values.symbols import symbols
+from penstock.agents.enrich._values.values import Invalid
 from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
 from penstock.model.record import Record
 

@@ -10,7 +10,8 @@ With ``strategy: mark`` a later record of the same key goes on with ``{"duplicat
 What makes two records the same:
 
 - ``key_fields``: these fields, together; ``@key`` is the key of the Kafka message. Case, blanks and compatible
-  characters (NFKC) are told apart only with ``normalise: false``. A record that has none of them has no duplicate;
+  characters (NFKC), and 7 and 7.0, are told apart only with ``normalise: false``; a number is never a text. A record
+  that has none of them has no duplicate;
 - without them the whole content, exactly, in whatever order its fields stand;
 - ``near: 0.8``: texts that have that share of their five-letter pieces in common (MinHash). It is said of the
   ``key_fields``, or of all texts of the record; with ``@key`` among them of records of one message key. Needs the
@@ -36,10 +37,10 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import orjson
 from pydantic import Field
 
-from penstock.agents.enrich import _shelf
-from penstock.agents.enrich._paths import MESSAGE_KEY, NOTHING, at, plain
-from penstock.agents.enrich._shelf import Entry, Sealing, Shelf
-from penstock.agents.enrich._similar import Signatures
+from penstock.agents.enrich._state import shelf as _shelf
+from penstock.agents.enrich._state.paths import MESSAGE_KEY, NOTHING, at, plain
+from penstock.agents.enrich._state.shelf import Entry, Sealing, Shelf
+from penstock.agents.enrich._state.similar import Signatures
 from penstock.agents.fields import leaves
 from penstock.model.component import ApplyState, FieldNames, Resources, StageConfig, State
 from penstock.model.record import Data, Record
@@ -50,6 +51,8 @@ GROUP = "dedup"
 CODE: Final = "duplicate"
 
 _KEY_BYTES: Final = 16
+_EXACT: Final = 2**53
+"""Below it a floating-point number holds each integer."""
 
 Strategy: TypeAlias = Literal["keep_first", "drop", "mark", "merge"]
 
@@ -213,6 +216,8 @@ def _values(record: Record, config: Config) -> Iterator[bytes | None]:
         elif isinstance(value, str):
             yield b"s" + (plain(value) if config.normalise else value).encode()
         else:
+            if config.normalise and isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+                value = int(value)
             yield b"j" + orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 

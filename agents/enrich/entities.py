@@ -38,11 +38,11 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
-from penstock.agents.enrich._amounts import amounts
-from penstock.agents.enrich._defang import refanged
-from penstock.agents.enrich._indicators import Found, indicators
-from penstock.agents.enrich._name_models import Names, gliner, spacy
-from penstock.agents.enrich._names import names
+from penstock.agents.enrich._text.amounts import amounts
+from penstock.agents.enrich._text.defang import refanged
+from penstock.agents.enrich._text.indicators import Found, indicators
+from penstock.agents.enrich._text.name_models import Names, gliner, spacy
+from penstock.agents.enrich._text.names import names
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
 from penstock.model.errors import ConfigurationError

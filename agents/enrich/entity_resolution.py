@@ -38,10 +38,10 @@ from pydantic import Field, field_validator, model_validator
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 from rapidfuzz.fuzz import token_sort_ratio
 
-from penstock.agents.enrich import _shelf
-from penstock.agents.enrich._paths import MESSAGE_KEY, NOTHING, at, plain
-from penstock.agents.enrich._shelf import Entry, Sealing, Shelf
-from penstock.agents.enrich._soundex import soundex
+from penstock.agents.enrich._state import shelf as _shelf
+from penstock.agents.enrich._state.paths import MESSAGE_KEY, NOTHING, at, plain
+from penstock.agents.enrich._state.shelf import Entry, Sealing, Shelf
+from penstock.agents.enrich._state.soundex import soundex
 from penstock.model.component import ApplyState, ComponentConfig, Resources, StageConfig, State
 from penstock.model.record import Record
 from penstock.model.verdict import KEEP, Keep, Verdict

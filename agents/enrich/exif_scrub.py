@@ -16,6 +16,7 @@ under the hash of its content, and the reference to the copy takes the place of 
 JPEG   segments are left out; the compressed picture stays byte for byte
 PNG    chunks are left out, and what hides behind the compressed pixels; these stay byte for byte
 WebP   likewise
+GIF    likewise; comments, XMP and other extensions go, how often an animation is shown stays
 TIFF   written anew from its pixels, byte for byte, and the tags that are needed to see them
 HEIC   what is no picture is overwritten in its place; the compressed picture stays byte for byte
 AVIF   likewise
@@ -34,7 +35,8 @@ itself, or where ``output`` is set and a reference would lead to what is not cle
 ``too_many_pixels``, ``too_large``, ``empty``  it has more than ``max_pixels`` or ``max_bytes``, or nothing
 ``bad_content``                                it is a data: URL that cannot be decoded
 ``timeout``, ``cpu_limit``, ``out_of_memory``  it took more than ``job_seconds`` or its like, or ``timeout_seconds``
-``crashed``                                    the process that took it apart ended
+``crashed``, ``killed``                        the process that took it apart ended
+``unavailable``                                a library for it cannot be loaded here
 ``unreachable``, ``not_found``, ``refused``    its server or store does not answer, has nothing there, or says no
 ``bad_reference``, ``unsupported_scheme``      its reference is no URL, or of a scheme that is not allowed
 ``forbidden_address``, ``forbidden_path``      its reference leads to a private network, or out of the roots
@@ -62,19 +64,19 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 from pydantic import Field
 
-from penstock.agents.enrich._child import Room, RoomOptions, room_for
 from penstock.agents.fields import Finder, labels
 from penstock.model.component import ApplyBatch, FieldNames, Resources, StageConfig
 from penstock.model.content import Content, content_of
 from penstock.model.errors import ConfigurationError, EnrichmentError, MissingExtraError, UnreachableError
 from penstock.model.fetch import Fetcher, FetchOptions, is_reference
 from penstock.model.record import Data, Record
+from penstock.model.room import Room, RoomOptions, room_for
 from penstock.model.verdict import KEEP, Keep, Quarantine, Verdict
 
 GROUP = "exif_scrub"
 ALONE = True
 
-_SCRUB: Final = "penstock.agents.enrich._images:scrub"
+_SCRUB: Final = "penstock.agents.enrich._media.images:scrub"
 _AT_ONCE: Final = 8
 """Contents that are held at once: each may be as large as ``max_bytes``."""
 _SUFFIXES: Final = {"image/jpeg": "jpg", "image/png": "png", "image/tiff": "tiff", "image/webp": "webp"}

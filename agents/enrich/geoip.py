@@ -26,10 +26,10 @@ from typing import Any, Final
 from maxminddb import InvalidDatabaseError
 from pydantic import Field
 
-from penstock.agents.enrich import _addresses
-from penstock.agents.enrich._addresses import LONGEST
-from penstock.agents.enrich._facts import facts, merged
-from penstock.agents.enrich._mmdb import Watched
+from penstock.agents.enrich._network import addresses as _addresses
+from penstock.agents.enrich._network.addresses import LONGEST
+from penstock.agents.enrich._network.facts import facts, merged
+from penstock.agents.enrich._network.mmdb import Watched
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichRecord, Event, FieldNames, Resources, StageConfig
 from penstock.model.errors import ConfigurationError, EnrichmentError

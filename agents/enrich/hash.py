@@ -31,13 +31,13 @@ import orjson
 from blake3 import blake3
 from pydantic import Field
 
-from penstock.agents.enrich._child import RoomOptions, room_for
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichBatch, EnrichRecord, FieldNames, StageConfig
 from penstock.model.content import Content, content_of
 from penstock.model.errors import EnrichmentError, MissingExtraError
 from penstock.model.fetch import Fetcher, FetchOptions, is_reference
 from penstock.model.record import Record
+from penstock.model.room import RoomOptions, room_for
 
 ALIASES = ("hashing",)
 GROUP = "hashes"
@@ -48,7 +48,7 @@ Fuzzy: TypeAlias = Literal["ssdeep", "tlsh"]
 Digests: TypeAlias = dict[str, str]
 
 _WHOLE = "content_hash"
-_FINGERPRINTS: Final = "penstock.agents.enrich._fingerprints:fingerprints"
+_FINGERPRINTS: Final = "penstock.agents.enrich._media.fingerprints:fingerprints"
 _AT_ONCE: Final = 8
 """Contents that are held at once: each may be as large as ``max_bytes``."""
 
@@ -97,6 +97,11 @@ class Config(StageConfig, FetchOptions, RoomOptions):
     max_pixels: int = Field(89_478_485, ge=1, description="A picture with more pixels gets no perceptual hash.")
 
 
+def alone(config: Config) -> bool:
+    """Whether content is fetched, or taken apart in child processes."""
+    return config.hash_references or config.enable_perceptual or config.enable_fuzzy
+
+
 def build(config: Config) -> EnrichRecord | EnrichBatch:
     """Compile the stage: plain digests of fields are made at once, everything else for many records together.
 
@@ -109,7 +114,7 @@ def build(config: Config) -> EnrichRecord | EnrichBatch:
         raise MissingExtraError("ImageHash", "perceptual")
     if config.enable_fuzzy and "tlsh" in config.fuzzy_algorithms and find_spec("tlsh") is None:
         raise MissingExtraError("py-tlsh", "tlsh")
-    if config.hash_references or config.enable_perceptual or config.enable_fuzzy:
+    if alone(config):
         return _Slow(config).enrich
     find = Finder(config.hash_fields)
     digest = _digest(config.hash_algorithms)
@@ -185,7 +190,7 @@ class _Slow:
             return _Hashed(name, found)
         async with slots:
             try:
-                return _Hashed(name, found | await self._fingerprints(Content(data, ""), ()))
+                return _Hashed(name, found | await self._fingerprints(Content(data, ""), fuzzy=self._fuzzy))
             except EnrichmentError as error:
                 return _Hashed(name, found, error)
 
@@ -201,19 +206,23 @@ class _Slow:
                 if self._config.hash_references:
                     found = await asyncio.to_thread(self._digest, content.data)
                 perceptual = self._perceptual if content.mime_type.startswith("image/") else ()
-                if self._fuzzy or perceptual:
-                    found = found | await self._fingerprints(content, perceptual)
+                if self._fuzzy:
+                    found = found | await self._fingerprints(content, fuzzy=self._fuzzy)
+                if perceptual:  # apart, so that bytes that are no picture keep their fuzzy hash
+                    found = found | await self._fingerprints(content, perceptual=perceptual)
         except EnrichmentError as error:
             return _Hashed(name, found, error)
         return _Hashed(name, found)
 
-    async def _fingerprints(self, content: Content, perceptual: Sequence[Perceptual]) -> Digests:
+    async def _fingerprints(
+        self, content: Content, *, fuzzy: Sequence[Fuzzy] = (), perceptual: Sequence[Perceptual] = ()
+    ) -> Digests:
         found: Digests = await self._room.run(
             _FINGERPRINTS,
             content.data,
             mime_type=content.mime_type,
             perceptual=perceptual,
-            fuzzy=self._fuzzy,
+            fuzzy=fuzzy,
             max_pixels=self._config.max_pixels,
         )
         return found

@@ -33,8 +33,8 @@ from urllib.parse import quote, urlsplit
 import orjson
 from pydantic import Field, model_validator
 
-from penstock.agents.enrich._asking import Asker, Asking, Request, refused
-from penstock.agents.enrich._template import (
+from penstock.agents.enrich._lookups.asking import Asker, Asking, Request, refused
+from penstock.agents.enrich._lookups.template import (
     MISSING,
     Body,
     Text,

@@ -26,10 +26,10 @@ from typing import Any, Literal
 import pycld2
 from pydantic import Field
 
-from penstock.agents.enrich._eld import SCRIPTS, Eld, Guesses, eld, led
-from penstock.agents.enrich._extracted import extracted
-from penstock.agents.enrich._lingua import lingua
-from penstock.agents.enrich._scripts import script
+from penstock.agents.enrich._text.eld import SCRIPTS, Eld, Guesses, eld, led
+from penstock.agents.enrich._text.extracted import extracted
+from penstock.agents.enrich._text.lingua import lingua
+from penstock.agents.enrich._text.scripts import script
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
 from penstock.model.errors import ConfigurationError

@@ -28,11 +28,11 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from penstock.agents.enrich._fresh import Fresh
-from penstock.agents.enrich._index import Shape, as_it_is, as_text, as_text_in_any_case, milliseconds
-from penstock.agents.enrich._loading import check_file, index_of, read_file, reader_of_query, stamp
-from penstock.agents.enrich._references import Asked, Held, InRedis, Loaded, Reference, Told
-from penstock.agents.enrich._template import Text, expand, field_value
+from penstock.agents.enrich._lookups.fresh import Fresh
+from penstock.agents.enrich._lookups.index import Shape, as_it_is, as_text, as_text_in_any_case, milliseconds
+from penstock.agents.enrich._lookups.loading import check_file, index_of, read_file, reader_of_query, stamp
+from penstock.agents.enrich._lookups.references import Asked, Held, InRedis, Loaded, Reference, Told
+from penstock.agents.enrich._lookups.template import Text, expand, field_value
 from penstock.model.component import Annotations, EnrichBatch, Resources, StageConfig
 from penstock.model.errors import ConfigurationError, EnrichmentError, UnreachableError
 from penstock.model.record import Record
@@ -76,7 +76,9 @@ class Config(StageConfig):
     valid_from: str | None = Field(None, description="Column of the time from which a row holds; empty is always.")
     valid_to: str | None = Field(None, description="Column of the time from which it holds no more; empty is never.")
     at: str | None = Field(
-        None, description="Path of the field with the record's time, ISO 8601 or a number; its timestamp if absent."
+        None,
+        description="Path of the field with the record's time, ISO 8601 or a number, without which it has no row; the"
+        " record's timestamp in Kafka where this option is absent.",
     )
     refresh_seconds: float = Field(60, gt=0, description="How long what was read holds.")
     most_rows: int = Field(1_000_000, ge=1, description="Rows that are held in memory; a larger reference is refused.")

@@ -6,8 +6,12 @@ penstock.model.errors.EnrichmentError: content is read by https, http, file, s3 
 
 ``image_url_ocr`` is ``{"text", "confidence", "language", "word_count"}``. A field holds a ``data:`` URL, Base64, or a
 reference that the stage follows itself (http, https, s3, files below an allowed root), never to private addresses
-unless that is allowed; what the engine is sent is the content. Words that are less sure than the threshold are left
-out; where none are left, nothing is noted.
+unless that is allowed; what the engine is sent is the content.
+
+``confidence_threshold`` is of words. The engine leaves out those that are less sure, and ``words_left_out`` says how
+many they were, if any; where none is left, ``text`` is empty. An engine that leaves none out and is less sure of the
+whole has its text noted as it is, with ``low_confidence: true``, and stages behind that read text do not read it.
+Where a picture has no words at all, nothing is noted.
 
 What is read may be personal data: `redact` belongs behind this stage.
 """
@@ -16,7 +20,7 @@ from typing import Any
 
 from pydantic import Field
 
-from penstock.agents.enrich._ai_engine import Engine, EngineConfig, asking
+from penstock.agents.enrich._media.ai_engine import Engine, EngineConfig, asking, marked
 from penstock.model.component import EnrichBatch, FieldNames, Resources
 
 GROUP = "ocr"
@@ -55,8 +59,10 @@ def build(config: Config, resources: Resources) -> EnrichBatch:
 
     def note(label: str, answer: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
         found = {key: answer[key] for key in _KEYS}
-        if not found["text"] or found["confidence"] < config.confidence_threshold:
+        if left_out := answer.get("words_left_out"):
+            found["words_left_out"] = left_out
+        elif not found["text"]:
             return None
-        return f"{label}_ocr", found
+        return f"{label}_ocr", marked(found, config.confidence_threshold)
 
     return asking(GROUP, config, config.fields, engine.ask, note)

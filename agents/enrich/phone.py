@@ -20,8 +20,8 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, ValidationResult
 from pydantic import Field, field_validator
 
-from penstock.agents.enrich._siblings import Siblings
-from penstock.agents.enrich._values import Invalid
+from penstock.agents.enrich._values.siblings import Siblings
+from penstock.agents.enrich._values.values import Invalid
 from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
 from penstock.model.record import Record
 

@@ -37,8 +37,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import orjson
 from pydantic import Field
 
-from penstock.agents.enrich._conditions import Condition, compiled, moment, path
-from penstock.agents.enrich._formats import FORMATS, Format
+from penstock.agents.enrich._rules.conditions import Condition, compiled, moment, path
+from penstock.agents.enrich._rules.formats import FORMATS, Format
 from penstock.agents.fields import Finder, leaves
 from penstock.model.component import Apply, ComponentConfig, FieldNames, StageConfig
 from penstock.model.record import Record

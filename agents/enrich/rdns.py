@@ -27,9 +27,9 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import Field, field_validator
 
-from penstock.agents.enrich import _addresses
-from penstock.agents.enrich._addresses import LONGEST, Address
-from penstock.agents.enrich._resolver import Ask, Failure, resolver
+from penstock.agents.enrich._network import addresses as _addresses
+from penstock.agents.enrich._network.addresses import LONGEST, Address
+from penstock.agents.enrich._network.resolver import Ask, Failure, resolver
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichBatch, FieldNames, Resources, StageConfig
 from penstock.model.errors import EnrichmentError

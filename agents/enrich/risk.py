@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 
 from pydantic import Field, model_validator
 
-from penstock.agents.enrich._conditions import Condition, compiled
+from penstock.agents.enrich._rules.conditions import Condition, compiled
 from penstock.model.component import Annotations, ComponentConfig, EnrichRecord, StageConfig
 from penstock.model.record import Record
 

@@ -25,7 +25,7 @@ from typing import Any, Final, TypeAlias
 from pydantic import Field
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from penstock.agents.enrich._lexicon import Valence, read
+from penstock.agents.enrich._text.lexicon import Valence, read
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
 from penstock.model.record import Record

@@ -5,8 +5,11 @@ Traceback (most recent call last):
 penstock.model.errors.EnrichmentError: content is read by https, http, file, s3 only
 
 ``audio_url_transcript`` is ``{"transcript", "confidence", "language", "duration_seconds", "speakers"}``, a speaker
-``{"speaker_id", "segments": [{"start", "end", "text"}]}`` in seconds. Fields hold what those of `ocr` hold. A
-transcript that is less sure than the threshold is not noted.
+``{"speaker_id", "segments": [{"start", "end", "text"}]}`` in seconds. Fields hold what those of `ocr` hold.
+
+A transcript that is less sure than ``confidence_threshold`` is noted all the same, with ``low_confidence: true`` beside
+it, and stages behind that read text (`language`) do not read it: what was said is not lost, and what was only guessed
+is not taken for said. Where nobody says anything, nothing is noted.
 
 What is said may be personal data: `redact` belongs behind this stage.
 """
@@ -15,7 +18,7 @@ from typing import Any
 
 from pydantic import Field
 
-from penstock.agents.enrich._ai_engine import Engine, EngineConfig, asking
+from penstock.agents.enrich._media.ai_engine import Engine, EngineConfig, asking, marked
 from penstock.model.component import EnrichBatch, FieldNames, Resources
 
 GROUP = "stt"
@@ -43,8 +46,8 @@ def build(config: Config, resources: Resources) -> EnrichBatch:
 
     def note(label: str, answer: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
         found = {key: answer[key] for key in _KEYS}
-        if not found["transcript"] or found["confidence"] < config.confidence_threshold:
+        if not found["transcript"]:
             return None
-        return f"{label}_transcript", found
+        return f"{label}_transcript", marked(found, config.confidence_threshold)
 
     return asking(GROUP, config, config.fields, engine.ask, note)

@@ -14,7 +14,9 @@ address in it.
 
 Values are compared in one spelling: defanged ones (``hxxp``, ``[.]``) too, IPv4 mapped into IPv6 as IPv4, names in
 IDNA, URLs normalised (RFC 3986, section 6.2) and without fragment. Of a pattern what can be told of one record counts
-(=, IN, ISSUBSET, AND, OR); what cannot is counted, and reported by reason (event ``threat_intel_untold``).
+(=, IN, ISSUBSET, LIKE, MATCHES, AND, OR); what cannot is counted, and reported by reason (event
+``threat_intel_untold``). LIKE and MATCHES are tried on each value, so no more than 1,000 of them count; MATCHES takes
+expressions that Hyperscan runs: without references and without looking ahead or behind.
 
 What is added names indicator and field, never the value. An indicator's name is the feed's text and may quote what it
 is about: so `redact` stands behind. Nothing is blocked. An indicator takes about 1.4 KB of memory from a topic, 0.8 KB
@@ -29,12 +31,12 @@ from typing import Any, Final, Literal, Self
 import orjson
 from pydantic import Field, model_validator
 
-from penstock.agents.enrich._fresh import Fresh
-from penstock.agents.enrich._loading import stamp
-from penstock.agents.enrich._observables import LONGEST, Observable, observed
-from penstock.agents.enrich._stix_index import Indicator, Indicators, labels, objects, phases
-from penstock.agents.enrich._template import expand
-from penstock.agents.enrich._threats import Feed, Fixed, Source, Topic
+from penstock.agents.enrich._lookups.fresh import Fresh
+from penstock.agents.enrich._lookups.loading import stamp
+from penstock.agents.enrich._lookups.template import expand
+from penstock.agents.enrich._threats.observables import LONGEST, Observable, observed
+from penstock.agents.enrich._threats.sources import Feed, Fixed, Source, Topic
+from penstock.agents.enrich._threats.stix_index import Indicator, Indicators, labels, objects, phases
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichBatch, FieldNames, Resources, StageConfig
 from penstock.model.errors import ConfigurationError, EnrichmentError, UnreachableError

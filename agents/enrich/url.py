@@ -26,7 +26,7 @@ import idna
 from publicsuffixlist import PublicSuffixList
 from pydantic import Field
 
-from penstock.agents.enrich._values import Invalid, annotated
+from penstock.agents.enrich._values.values import Invalid, annotated
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
 from penstock.model.record import Record

@@ -18,7 +18,7 @@ from typing import Any, Final
 from pydantic import Field
 from ua_parser import BestAvailableResolver, Parser, load_builtins
 
-from penstock.agents.enrich._values import Invalid, annotated
+from penstock.agents.enrich._values.values import Invalid, annotated
 from penstock.agents.fields import Finder
 from penstock.model.component import Annotations, EnrichRecord, FieldNames, StageConfig
 from penstock.model.record import Record

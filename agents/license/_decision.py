@@ -9,12 +9,13 @@ from datetime import date
 from typing import Any, Final, Literal, NamedTuple
 
 from penstock.agents.license._duties import SHARE_ALIKE, duties
-from penstock.agents.license._expression import Expression, License, known
+from penstock.agents.license._expression import Expression, License, known, known_exception
 from penstock.agents.license._strictest import WORSE
 from penstock.model.license import Appeal, Finding, Terms, Use, Violation, Warning, common_regions, judge
 
 Outcome = Literal["allow", "deny", "quarantine"]
 
+_UNLISTED_EXCEPTION: Final = Warning("not_spdx", "the exception is not on the SPDX list")
 _OVER: Final = frozenset(("revoked", "expired", "not_yet_valid"))
 
 
@@ -136,7 +137,10 @@ class Rules:
 def decide(expression: Expression, of: Callable[[str], Decision]) -> Decision:
     """The decision on an expression: of OR the best part's, of AND the worst part's, with what all of them ask."""
     if isinstance(expression, License):
-        return of(expression.id)
+        decision = of(expression.id)
+        if known_exception(expression):
+            return decision
+        return decision._replace(warnings=(*decision.warnings, _UNLISTED_EXCEPTION))
     decisions = [decide(part, of) for part in expression.parts]
     if expression.operator == "OR":
         return min(decisions, key=lambda decision: WORSE[decision.outcome])

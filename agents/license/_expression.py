@@ -105,6 +105,13 @@ def known(id: str) -> bool:
     return id.startswith(("LicenseRef-", "DocumentRef-")) or id in _licensing().known_symbols
 
 
+def known_exception(license: License) -> bool:
+    """Whether what stands behind ``WITH`` is on the SPDX list of exceptions, or nothing does."""
+    name = license.written.partition(" WITH ")[2]
+    symbol = _licensing().known_symbols.get(name) if name else None
+    return not name or (symbol is not None and bool(symbol.is_exception))
+
+
 def all_of(expressions: Iterable[Expression]) -> Expression:
     """All of the expressions at once, each part once, in one order whoever comes first.
 

@@ -262,11 +262,13 @@ class Engine:
     def in_json(self, text: str) -> list[Span]:
         """The values of JSON in a text that the names of their fields vouch for."""
         spans: list[Span] = []
-        for name, first, last in _views.fields(text):
-            value = text[first:last]
-            one = next((one for one in self._called(name) if self.recognizers[one].is_value(value)), None)
-            if one is not None:
-                spans.append((first, last, one))
+        for name, start, end in _views.fields(text):
+            called = self._called(name)
+            for said, first, last in _views.scalars(text, start, end) if called else ():
+                one = next((one for one in called if self.recognizers[one].is_value(said)), None)
+                if one is not None:
+                    whole = first, last, one
+                    spans.append(whole if last - first == len(said) else Seen(whole, said))
         return spans
 
     def _called(self, name: str) -> tuple[int, ...]:
@@ -305,6 +307,9 @@ class Engine:
         personal = {fresh[number] for number, hits in self.hits(fresh).items() if self._spans(fresh[number], hits)}
         called = {name: self._callers(name) for name in fresh}
         calls = [(place, called.get(name) or self._names.get(name, ())) for place, name in enumerate(keys)]
+        for one, item in enumerate(self.recognizers):
+            for place in item.beside(keys):
+                calls[place] = place, (*calls[place][1], one)
         places = tuple(place for place, name in enumerate(keys) if name in personal)
         shape = tuple((place, recognizers) for place, recognizers in calls if recognizers), places
         kept = {name for name in fresh if name not in personal and len(name) <= _NAME_LENGTH}
@@ -341,15 +346,19 @@ class Engine:
         first, last, one = span = spans[0]
         if last - first == len(text):
             return self._stand_in(_said(span, text), one, strategies, where, counts, scope)
-        pieces: list[str] = []
-        behind = 0
+        pieces = []
         for span in spans:
-            first, last, one = span
-            new = self._stand_in(_said(span, text), one, strategies, where, counts, scope)
-            pieces += (text[behind:first], new)
+            said = _said(span, text)
+            new = self._stand_in(said, span[2], strategies, where, counts, scope)
+            if new != said:
+                pieces.append((span[0], span[1], new))
+        parts: list[str] = []
+        behind = 0
+        for first, last, new in _views.quoted(text, pieces):
+            parts += (text[behind:first], new)
             behind = last
-        pieces.append(text[behind:])
-        return "".join(pieces)
+        parts.append(text[behind:])
+        return "".join(parts)
 
     def _stand_in(
         self, match: str, one: int, strategies: Strategies, where: str, counts: Counts, scope: Scope | None

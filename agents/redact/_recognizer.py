@@ -12,7 +12,8 @@ A recognizer is a file ``recognizers/<category>.py`` (or an entry point in the g
                and more if need be; it may take a few characters to either side, see `_text`, and takes no NUL but there
 `validate`     whether a matched text is of the category
 `FIELD_NAMES`  names of fields whose whole value is of the category, if it matches `FIELD_VALUE`: words in lower case
-               with underscores; ``phone`` is also ``homePhone``, ``PHONES``, ``phone_2``
+               with underscores and without accents; ``phone`` is also ``homePhone``, ``PHONES``, ``phone_2``,
+               ``prenom`` ``Prénom``, and ``fuehrerschein`` ``Führerschein``
 `EXAMPLES`     texts that hold one match, and texts that hold none
 =============  ====================================================================================================
 
@@ -23,6 +24,8 @@ and, where it makes sense,
 `TOLD`          numbers of patterns that need a word near by (see `_context`); what they match goes to `plausible`
                 instead, where there is one: the word has said what it is
 `AGAINST`       numbers of patterns whose matches are less sure behind words such as ``order no.``
+`BESIDE`        of names, other names and yet others: a field of the first is as one of `FIELD_NAMES` where the same
+                object has one of the second and none of the third (``nom`` beside ``prenom``)
 `SPECIAL`       True: of the special categories of the GDPR, article 9
 `SHORTENS`      a match may be one without its last groups
 `BY_DEFAULT`    False: looked for where it is asked for by name only, because it takes too much that is nobody's or
@@ -36,7 +39,8 @@ A recognizer without patterns goes by names of fields alone; its `EXAMPLES` are 
 """
 
 import re
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -57,7 +61,10 @@ _AGAINST: Final = 0.6
 
 _CAMEL: Final = re.compile("(?<=[a-z0-9])(?=[A-Z])")
 _NO_LETTER: Final = re.compile("[-_ .]")
+_BEGIN: Final = r"(?:\A|[^a-z])"
 _NAME_END: Final = "(?:e?s)?[-_ .]?[0-9]{0,4}"
+_GERMAN: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+_LETTERS: Final = str.maketrans({"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "æ": "ae", "Æ": "Ae", "œ": "oe"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class Recognizer:
     by_default: bool = True
     names: re.Pattern[str] | None = None
     name_ends: frozenset[str] = frozenset()
+    besides: tuple[tuple[re.Pattern[str], ...], ...] = ()
     value: re.Pattern[str] | None = None
     canonical: Callable[[str], str] = str
     mask: Callable[[str], str] | None = None
@@ -139,7 +147,20 @@ class Recognizer:
 
     def names_field(self, name: str) -> bool:
         """Whether a field of that name is said to hold the category."""
-        return self.names is not None and self.names.search(_CAMEL.sub("_", name)) is not None
+        return self.names is not None and any(map(self.names.search, _spellings(name)))
+
+    def beside(self, names: Sequence[str]) -> list[int]:
+        """Which of the names of an object's fields are said to hold the category because of others among them."""
+        if not self.besides:
+            return []
+        spelled = [one for name in names for one in _spellings(name)]
+        return [
+            place
+            for own, others, unless in self.besides
+            if any(map(others.search, spelled)) and not any(map(unless.search, spelled))
+            for place, name in enumerate(names)
+            if own.search(name)
+        ]
 
     def is_value(self, text: str) -> bool:
         """Whether the whole `text` can be the value of such a field."""
@@ -148,6 +169,10 @@ class Recognizer:
 
 def may_be_named(name: str, ends: frozenset[str]) -> bool:
     """Whether a recognizer with one of these `name_ends` can take `name`: quick, and never False where one does."""
+    return _may_end(name, ends) if name.isascii() else any(_may_end(one, ends) for one in _spellings(name))
+
+
+def _may_end(name: str, ends: frozenset[str]) -> bool:
     tail = _tail(name)
     return tail in ends or tail[1:] in ends or tail[2:] in ends or tail[3:] in ends or tail[4:] in ends
 
@@ -164,7 +189,6 @@ def load(category: str, names: Sequence[str] | None, regions: tuple[str, ...], l
     """
     module = RECOGNIZERS.load(category)
     called = module.FIELD_NAMES if names is None else names
-    patterns = [re.escape(name).replace("_", "[-_ .]?") for name in called]
     return Recognizer(
         category=module.CATEGORY,
         severity=module.SEVERITY,
@@ -178,13 +202,34 @@ def load(category: str, names: Sequence[str] | None, regions: tuple[str, ...], l
         least=least,
         by_default=getattr(module, "BY_DEFAULT", True),
         shortens=getattr(module, "SHORTENS", False),
-        names=re.compile(f"(?ai)(?:\\A|[^a-z])(?:{'|'.join(patterns)}){_NAME_END}\\Z") if patterns else None,
+        names=_pattern(_BEGIN, called) if called else None,
         name_ends=frozenset(_tail(name + plural) for name in called for plural in ("", "s", "es")),
+        besides=()
+        if names is not None
+        else tuple(
+            (_pattern(r"\A", own), _pattern(_BEGIN, others), _pattern(_BEGIN, unless))
+            for own, others, unless in getattr(module, "BESIDE", ())
+        ),
         value=getattr(module, "FIELD_VALUE", None),
         canonical=_local(module, "canonical", regions) if hasattr(module, "canonical") else str,
         mask=getattr(module, "mask", None),
         generalise=getattr(module, "generalise", None),
     )
+
+
+def _pattern(begins: str, names: Sequence[str]) -> re.Pattern[str]:
+    """A pattern for names of fields that are, or end in, one of these."""
+    patterns = "|".join(re.escape(name).replace("_", "[-_ .]?") for name in names)
+    return re.compile(f"(?ai){begins}(?:{patterns}){_NAME_END}\\Z")
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """A field's name with its words parted by underscores: as it is, and without accents."""
+    yield _CAMEL.sub("_", name)
+    if not name.isascii():
+        for one in dict.fromkeys((name, name.translate(_GERMAN))):
+            letters = unicodedata.normalize("NFKD", one.translate(_LETTERS))
+            yield _CAMEL.sub("_", "".join(letter for letter in letters if not unicodedata.combining(letter)))
 
 
 def _tail(name: str) -> str:

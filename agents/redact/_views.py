@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
+import orjson
+
 
 class View(NamedTuple):
     """A spelling of a text.
@@ -44,7 +46,17 @@ CANDIDATE: Final = (
 JSON: Final = rb"\x00[ \t\r\n]{0,8}[{\[][ \t\r\n]{0,8}[{\[\"]"
 """Finds, in UTF-8, whatever may be JSON in a text."""
 
-_FIELD: Final = re.compile(r'"([^"\\\x00-\x1f]{1,64})"[ \t\r\n]*:[ \t\r\n]*"([^"\\\x00-\x1f]+)"')
+# RFC 8259. All of it possessive, and no string is begun twice: broken JSON takes no longer than whole.
+_BLANK: Final = r"[ \t\r\n]*+"
+_OPEN: Final = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*+)*+'
+_NUMBER: Final = r"-?[0-9]++(?:\.[0-9]++)?+(?:[eE][+\-]?[0-9]++)?+(?![0-9A-Za-z_.+\-])"
+_ANY: Final = f'{_OPEN}"|{_NUMBER}|true|false|null'
+_SCALAR: Final = re.compile(_ANY)
+_LIST: Final = rf"\[{_BLANK}(?:(?:{_ANY}){_BLANK},{_BLANK})*+(?:{_ANY}){_BLANK}\]"
+_FIELD: Final = re.compile(rf'({_OPEN}")(?:{_BLANK}:{_BLANK}({_ANY}|{_LIST}))?+|{_OPEN}')
+_TOKEN: Final = re.compile(rf'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|(?<![0-9A-Za-z_.+\-])({_NUMBER})', re.DOTALL)
+_LONGEST_NAME: Final = 64
+_UNFIT: Final = re.compile(r'["\\\x00-\x1f]')
 
 # signs that separate the parts of what is looked for, and digits
 _TELLING: Final = re.compile("%(?:40|2[8BDEbde]|3[0-9Aa])|[0-9]%20[0-9]")
@@ -78,10 +90,67 @@ def views(*, thorough: bool, decode_base64: bool) -> list[Make]:
 
 
 def fields(text: str) -> Iterator[tuple[str, int, int]]:
-    """The fields of JSON in a text whose values are texts: name, and where the value begins and ends."""
-    if text.lstrip(" \t\r\n")[:1] in ("{", "["):
+    """The fields of JSON in a text that hold scalars or lists of such: name, and where the value begins and ends."""
+    if _begins(text):
         for match in _FIELD.finditer(text):
-            yield match[1], *match.span(2)
+            if match[2] is not None and len(name := _clear(match[1])) <= _LONGEST_NAME:
+                yield name, *match.span(2)
+
+
+def scalars(text: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
+    """The texts and numbers in a value of JSON: what each says, and where that begins and ends, without quotes."""
+    for match in _SCALAR.finditer(text, start, end):
+        first, last = match.span()
+        if text[first] == '"':
+            if last - first > len('""'):
+                yield _clear(match[0]), first + 1, last - 1
+        elif text[first] not in "tfn":
+            yield match[0].removesuffix(".0"), first, last
+
+
+def quoted(text: str, pieces: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """What will stand in place of which characters of `text`, in their order, so that JSON stays JSON.
+
+    Quotes make texts of the numbers that are replaced, whole or in part. A text that is no JSON gets none.
+    """
+    if not _begins(text):
+        return pieces
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return pieces
+    marks = {(at, order) for first, last in _numbers(text, pieces) for at, order in ((first, 1), (last, 0))}
+    ordered = [(first, 2, last, new) for first, last, new in pieces]
+    ordered += [(at, order, at, '"') for at, order in marks]
+    return [(first, last, new) for first, _, last, new in sorted(ordered)]
+
+
+def _begins(text: str) -> bool:
+    """Whether a text begins as an object or a list does."""
+    return text.lstrip(" \t\r\n")[:1] in ("{", "[")
+
+
+def _numbers(text: str, pieces: Iterable[tuple[int, int, str]]) -> Iterator[tuple[int, int]]:
+    """Where the numbers of JSON stand in which something is replaced."""
+    left = iter(pieces)
+    piece = next(left, None)
+    for match in _TOKEN.finditer(text):
+        while piece is not None and piece[1] <= match.start():
+            piece = next(left, None)
+        if piece is None:
+            return
+        if match[1] and piece[0] < match.end():
+            yield match.span()
+
+
+def _clear(string: str) -> str:
+    """What a string of JSON says; what it could not hold as it is becomes a blank."""
+    if "\\" not in string:
+        return string[1:-1]
+    try:
+        return _UNFIT.sub(" ", orjson.loads(string))
+    except orjson.JSONDecodeError:  # half of a surrogate pair
+        return _UNFIT.sub(" ", string[1:-1])
 
 
 def _narrow(text: str) -> View | None:

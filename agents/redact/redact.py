@@ -21,7 +21,8 @@ import orjson
 from msgspec import UNSET, UnsetType
 from pydantic import AfterValidator, Field
 
-from penstock.agents.redact import _detect, _message, _numbering, _policy, _policy_file, _recognizer
+from penstock.agents import _spacy
+from penstock.agents.redact import _detect, _message, _named, _numbering, _policy, _policy_file, _recognizer
 from penstock.agents.redact._detect import Detect
 from penstock.agents.redact._engine import AnyLeaves, Counts, Engine, Find
 from penstock.agents.redact._policy import Choice, FieldChoice, FieldName, Policy
@@ -146,6 +147,11 @@ class Config(StageConfig):
         "holds, whatever policy and fields say; see docs/POLICY.md.",
     )
     purpose: str | None = Field(None, description="What the records are for: which part of the policy file holds.")
+    names_model: str | None = Field(
+        None,
+        description="A model of spaCy, as a folder or the name of its installed package, that finds names of persons "
+        "in texts, also where nothing announces them. Takes the extra spacy, and milliseconds a text.",
+    )
 
 
 class Found(NamedTuple):
@@ -216,7 +222,8 @@ def finder(config: Config) -> Callable[[Data], list[Found]]:
 
 def detector(config: Config) -> Detect:
     """What lists the matches of records with how sure they are, see `_detect`; needs no key."""
-    return _detect.detector(_engine(config, None))
+    engine = _engine(config, None)
+    return _named.detector(engine) if isinstance(engine, _named.NamingEngine) else _detect.detector(engine)
 
 
 class _Parts(NamedTuple):
@@ -398,8 +405,8 @@ def check(config: Config) -> None:
     PolicyFileError
         It is no policy file; with its line.
     ConfigurationError
-        A rule is for a category that is not looked for, a strategy does not fit, a region is unknown, or the policy
-        file names no such purpose.
+        A rule (or a model) is for a category that is not looked for, a strategy does not fit, a region is unknown, or
+        the policy file names no such purpose.
     """
     if config.policy_file is not None and not Path(config.policy_file).expanduser().exists():
         config = config.model_copy(update={"policy_file": None, "purpose": None})  # `build` says that it is missing
@@ -429,7 +436,12 @@ def _categories(config: Config) -> list[str]:
     """The categories to look for, in order of precedence."""
     modules = _recognizer.RECOGNIZERS
     wanted = _by_default() if config.categories is None else config.categories
-    return in_order({modules.name(name) for name in (*wanted, *config.also)})
+    categories = in_order({modules.name(name) for name in (*wanted, *config.also)})
+    if config.names_model is not None and _named.CATEGORY not in categories:
+        raise ConfigurationError(
+            f"redact: names_model finds {_named.CATEGORY}, which is not looked for", hint="add it to categories"
+        )
+    return categories
 
 
 def _engine(config: Config, resources: Resources | None, rules: Settled | None = None) -> Engine:
@@ -441,7 +453,10 @@ def _engine(config: Config, resources: Resources | None, rules: Settled | None =
     recognizers = [_recognizer.load(name, config.field_names.get(name), config.regions, least) for name in categories]
     _numbering.plan(config.regions)  # raises for a region that is unknown
     made = _compile(config, rules, recognizers, resources)
-    return Engine(recognizers, made, thorough=config.thorough, decode_base64=config.decode_base64)
+    if config.names_model is None or config.min_confidence > _spacy.SURE:
+        return Engine(recognizers, made, thorough=config.thorough, decode_base64=config.decode_base64)
+    read = _named.spacy(config.names_model)
+    return _named.NamingEngine(recognizers, made, read, thorough=config.thorough, decode_base64=config.decode_base64)
 
 
 def _by_default() -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from penstock.agents.registry import STAGES, alone, has_state
+from penstock.agents.registry import STAGES, alone, configure, has_state
 from penstock.model.errors import ConfigurationError
 from penstock.model.registry import Registry
 from penstock.topology.lint import StageFacts
@@ -55,7 +55,7 @@ def compile_plan(
         names = {old.name: new.name for old, new in zip(pipeline.stages, stages, strict=True)}
         ready["chain"] = [[names.get(name, name) for name in group] for group in pipeline.chain]
     try:
-        return plan(pipeline.model_copy(update=ready), alone, has_state)
+        return plan(pipeline.model_copy(update=ready), _stands_alone, has_state)
     except ConfigurationError as error:
         raise _at(source, error, ("chain",)) from None
 
@@ -86,6 +86,10 @@ def _resolved(part: Component, registry: Registry, source: Source, kind: str, in
         raise _at(source, error, at_name) from None
     except ValidationError as error:
         raise file_error(error, module.Config, source, at_options) from None
+
+
+def _stands_alone(stage: Component) -> bool:
+    return alone(stage.use, configure(stage.use, stage.options))
 
 
 def _unique(parts: Sequence[Component], source: Source, kind: str) -> Sequence[Component]:

@@ -287,14 +287,14 @@ class Lane:
         """False where it is no longer ours to do."""
         attempts, partition = self._shared.attempts, self._tp.partition
         began = time.perf_counter()
-        done = piece.first - 1  # given up, not died of
+        done, at_it = piece.first - 1, True  # given up, not died of
         attempts.begin(partition, piece.epoch, piece.first, piece.last)
         draft = self._memory.state.draft() if self._memory is not None else None
         try:
             processed = await self._shared.processor.process(partition, piece, poisonous, draft)
             if self._shared.lease.check() != self._shared.generation:
-                attempts.stood_still(partition)
                 return False
+            at_it = False
             if not attempts.suspects(partition):  # the mark says what the chain is at, no more
                 attempts.end(partition, piece.last)
             if not await self._send(arrivals, piece, processed, began, whole, draft):
@@ -303,7 +303,10 @@ class Lane:
                 await self._under_way.join()
             done = piece.last
         finally:
-            attempts.end(partition, done)
+            if at_it and self._shared.lease.check() != self._shared.generation:
+                attempts.stood_still(partition)
+            else:
+                attempts.end(partition, done)
         return True
 
     async def _send(

@@ -22,6 +22,7 @@ from penstock.model.table import Table
 LOOK_SECONDS = 60.0
 """How often a topic is looked at for new partitions."""
 _POLL_MS = 500
+_LOOK_AGAIN_SECONDS = 0.05
 _MOST_AT_ONCE = 2000
 
 
@@ -48,6 +49,16 @@ class References:
             reader = self._readers[topic] = _Reader(self._cluster, topic)
             self._tasks.add(asyncio.create_task(self._follow(reader)))
         return reader.table
+
+    async def ready(self, seconds: float) -> None:
+        """Wait until every topic asked for has been read to its end once, but no longer than so many seconds.
+
+        Where one was not, the stage that asks its table says so.
+        """
+        for _ in range(round(seconds / _LOOK_AGAIN_SECONDS)):
+            if all(reader.table.ready for reader in self._readers.values()):
+                return
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def close(self) -> None:
         """Stop reading."""

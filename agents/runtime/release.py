@@ -5,7 +5,7 @@ A round, again and again:
 1. read the quarantine topic; of what `license` set aside, what waits is what was not released yet and is settled (see
    `penstock.agents.runtime.replay`);
 2. find how each record that is new names its license, once: its original bytes go through the stages in front of
-   `license`, as in the stream;
+   `license`, as in the stream; topics that they look things up in are read as a worker reads them;
 3. ask once for each license (and tenant), not for each record: by the code of the stage, with the file's options. What
    did not change costs a conditional request;
 4. what is allowed now, and was in all rounds of the last `cache_seconds`, is sent to the raw topic again, in the
@@ -29,6 +29,7 @@ from penstock.agents.runtime.cluster import Cluster
 from penstock.agents.runtime.deliver import RELEASED_STAGE
 from penstock.agents.runtime.license_names import Gate, Names, find_names
 from penstock.agents.runtime.logs import logger
+from penstock.agents.runtime.reference import References
 from penstock.agents.runtime.replay import Letter, read_letters, read_originals, replay
 from penstock.codecs.dead_letter import DeadLetter
 from penstock.model.component import Resources
@@ -38,6 +39,7 @@ from penstock.topology.plan import Plan
 
 _RECORDS: Final = 200
 _MOST_DOUBLINGS: Final = 10
+_PATIENCE_SECONDS: Final = 20.0  # that a round waits for topics which stages in front of `license` look things up in
 _NO_TIME: Final = 1e-6  # seconds that an answer of the registry holds: for the round that asked
 
 _Seen = tuple[bytes, bytes]
@@ -68,7 +70,7 @@ class Round:
 
 
 class Releaser:
-    """Releases what the stage `license` of one pipeline set aside.
+    """Releases what the stage `license` of one pipeline set aside; made in a running event loop, and closed at the end.
 
     Parameters
     ----------
@@ -95,6 +97,7 @@ class Releaser:
         self._hold = 0.0
         self._names: dict[_Seen, Names | None] = {}
         self._since: dict[Names, float] = {}
+        self._references = References(cluster, plan.pipeline.name)
         self._build()
 
     async def round(self) -> Round:
@@ -143,6 +146,10 @@ class Releaser:
             except TimeoutError:
                 continue
 
+    async def close(self) -> None:
+        """Stop reading the topics that stages look things up in."""
+        await self._references.close()
+
     def _build(self) -> None:
         pipeline = self._plan.pipeline
         resources = Resources(
@@ -151,6 +158,7 @@ class Releaser:
             environ=self._environ,
             clock=self._clock,
             options={"license": pipeline.license, "env": pipeline.env},
+            table=self._references.table,
         )
         before = []
         for stage in pipeline.stages:
@@ -170,6 +178,8 @@ class Releaser:
 
     async def _look_at(self, letters: list[Letter]) -> None:
         """Find how the records of these letters name their licenses."""
+        if letters:
+            await self._references.ready(_PATIENCE_SECONDS)
         some: list[DeadLetter] = []
         async for _, original in read_originals(self._cluster, letters):
             some.append(original)

@@ -60,6 +60,8 @@ def _entity(at: FieldPath, fields: dict[str, Kind], catalogue: Catalogue) -> Ent
         match = _match(prefix + name, fields[name], best, catalogue)
         if match is not None and match.score > properties.get(match.property, (0.0, ""))[0]:
             properties[match.property] = (match.score, name)
+    beside = catalogue.beside(best, {name: title for title, (_, name) in properties.items()})
+    properties = {beside.get(name, title): (score, name) for title, (score, name) in properties.items()}
     places = {title: Field((*base, name), each) for title, (_, name) in properties.items()}
     return EntityMapping(
         name=text(at),

@@ -9,6 +9,9 @@ from pydantic import BaseModel
 
 from penstock.api.limits import Limits, LimitsMiddleware
 from penstock.api.problems import MEDIA_TYPE, answer_problems
+from penstock.api.tokens import digest_of
+
+KNOWN = ("a", "b")
 
 
 class Text(BaseModel):
@@ -30,7 +33,7 @@ def client(limits: Limits, clock: Clock | None = None) -> httpx.AsyncClient:
     def length(body: Text) -> int:
         return len(body.text)
 
-    limited = LimitsMiddleware(app, limits, clock or Clock())
+    limited = LimitsMiddleware(app, limits, {digest_of(token) for token in KNOWN}, clock or Clock())
     return httpx.AsyncClient(transport=httpx.ASGITransport(limited), base_url="http://api")
 
 
@@ -73,3 +76,17 @@ async def test_requests_are_counted_by_caller_and_the_bucket_fills_evenly() -> N
         assert [(await call("a")).status_code for _ in range(2)] == [200, 429]
         clock.now = 10_000.0  # no more than one minute's worth is saved up
         assert [(await call("a")).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+async def test_who_makes_tokens_up_gets_no_more_turns() -> None:
+    async with client(Limits(requests_per_minute=3)) as http:
+
+        async def call(authorization: str) -> int:
+            answer = await http.post(
+                "/length", json={"text": ""}, headers={"Authorization": authorization.encode("latin-1")}
+            )
+            return answer.status_code
+
+        made_up = ["Bearer x", "Bearer y", "Basic a", "Bearer", "z", "Bearer \xff"]
+        assert [await call(one) for one in made_up] == [200, 200, 200, 429, 429, 429]
+        assert [await call(one) for one in ("Bearer a", "bearer  b")] == [200, 200]

@@ -247,3 +247,19 @@ def test_the_head_of_an_erasure_is_published_beside_those_of_the_pipeline(
     with closing(sqlite3.connect(stores / "ledger.db")) as ledger, ledger:
         ledger.execute("UPDATE ledger_entries SET code = 'never' WHERE stage = 'erase'")
     assert call("ledger", "verify", "--pipeline", pipeline_name).exit_code == 1
+
+
+def test_the_head_of_what_was_read_is_published_too(
+    call: Call, stores: Path, pipeline: Callable[..., Path], pipeline_name: str
+) -> None:
+    out = b"".join(orjson.dumps(one) + b"\n" for one in redacted(call, ANN))
+    file = pipeline("stages: [tag]\nungoverned: true\nsinks: [ledger]\n")
+    for _ in range(2):
+        result = call("detokenize", "--reason", "ticket-17", "--pipeline", file, input=out)
+        assert (result.exit_code, result.stderr) == (0, "")
+    audited = json.loads(call("ledger", "verify", "--pipeline", pipeline_name, "--json").stdout)
+    (chain,) = [one for one in audited["chains"] if one["chain"] == REVEALS]
+    assert (chain["heads"], audited["findings"]) == (2, [])
+    with closing(sqlite3.connect(stores / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE ledger_entries SET code = 'never' WHERE stage = 'detokenize'")
+    assert call("ledger", "verify", "--pipeline", pipeline_name).exit_code == 1

@@ -28,12 +28,12 @@ KAFKA_CLIENTS = {"faust", "mode", "aiokafka"}
 THEIR_LAYER = "agents.runtime"
 
 STATED: dict[tuple[str, str], str] = {
-    ("penstock.agents.enrich._asking", "stores"): "answers and the day's budget are shared through the cache",
-    ("penstock.agents.enrich._references", "stores"): "what Redis said of a key is kept for a while",
+    ("penstock.agents.enrich._lookups.asking", "stores"): "answers and the day's budget are shared through the cache",
+    ("penstock.agents.enrich._lookups.references", "stores"): "what Redis said of a key is kept for a while",
     ("penstock.agents.enrich.http_api", "stores"): "answers are shared through the cache",
     ("penstock.agents.license._registry", "stores"): "what the registry says is shared through the cache",
     ("penstock.agents.redact.redact", "stores"): "the keys that values are sealed with are in the vault",
-    ("penstock.agents.enrich._ai_engine", "stores"): "what the engine said is kept as a cache keeps it",
+    ("penstock.agents.enrich._media.ai_engine", "stores"): "what the engine said is kept as a cache keeps it",
 }
 """Exceptions, (module, layer) -> why."""
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from fnmatch import fnmatch
 from importlib.metadata import files
 from pathlib import Path
@@ -25,7 +26,7 @@ from penstock.topology.load import load
 from penstock.topology.plan import LARGEST_MESSAGE
 
 KAFKA = Path(__file__).with_name("kafka_settings.txt")
-FOR_PEOPLE = {"worker", "prometheus", "grafana", "redis", "neo4j"}
+FOR_PEOPLE = {"worker", "prometheus", "grafana", "redis", "neo4j", "ai-engine"}
 """Services there for their own sake, or for stages and sinks of one's own; the others must be used by these."""
 SCHEMA = "builtin_schemas/vendor/compose-spec.json"
 
@@ -138,6 +139,21 @@ async def test_reference_services(
     served = httpx.ASGITransport(host._app(name, None, "token"))
     async with httpx.AsyncClient(transport=served, base_url="http://service") as client:
         assert (await client.get(address.path)).status_code == 200
+
+
+def test_the_ai_engine(compose: dict[str, Any], root: Path) -> None:
+    service, port = compose["services"]["ai-engine"], host.PORTS["ai_engine"]
+    assert service["command"][:3] == ["python", "-m", host.__name__]
+    options = host._options(service["command"][3:])
+    assert (options.name, options.port, options.host, options.foreground) == (["ai_engine"], [port], "0.0.0.0", True)
+    assert service["ports"] == [f"{port}:{port}"]
+    assert _ours(compose)["worker"]["environment"][host.VARIABLES["ai_engine"]] == f"http://ai-engine:{port}"
+    # it needs packages that the image of the others lacks, and so has one of its own
+    assert service["image"] != compose["services"]["worker"]["image"]
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert service["build"]["args"]["EXTRAS"] in extras
+    assert "ARG EXTRAS" in (root / "Dockerfile").read_text()
+    assert compose["services"]["worker"]["build"] == "."
 
 
 def test_the_database(compose: dict[str, Any]) -> None:

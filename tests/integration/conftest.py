@@ -27,6 +27,7 @@ from penstock.topology.plan import Plan
 from penstock.topology.plan import plan as make_plan
 
 PATIENCE = 60.0
+QUIET = 2  # librdkafka's log_level: clients outlive the broker that a test stops
 
 
 LEADERLESS = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
@@ -134,7 +135,7 @@ class Rig:
 
     @cached_property
     def admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.bootstrap, **self.client})
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": QUIET, **self.client})
 
     def positions(self, plan: Plan) -> dict[int, tuple[int, int]]:
         """(epoch, raw offset owed next) by partition, as delivery wrote them in its transactions."""
@@ -179,7 +180,12 @@ class Rig:
         return [offsets[number] for number in sorted(offsets)]
 
     def producer(self, **settings: Any) -> Producer:
-        defaults = {"bootstrap.servers": self.bootstrap, "message.max.bytes": 60_000_000, "linger.ms": 2}
+        defaults = {
+            "bootstrap.servers": self.bootstrap,
+            "message.max.bytes": 60_000_000,
+            "linger.ms": 2,
+            "log_level": QUIET,
+        }
         return Producer({**defaults, **self.client, **settings})
 
     def read(self, topic: str, isolation: str = "read_committed") -> list[Message]:

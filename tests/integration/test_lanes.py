@@ -16,7 +16,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from penstock.agents.continuity import Place, Refusal, admit, advance
 from penstock.agents.registry import STAGES
-from penstock.agents.runtime import lane
+from penstock.agents.runtime import hop, lane, purge
 from penstock.agents.runtime.app import BUFFERED_FRAMES, TAKEN_BYTES, TAKEN_SMALL_FRAMES
 from penstock.agents.runtime.framing import FrameWriter
 from penstock.agents.runtime.lane import UNDER_WAY, Lane
@@ -226,6 +226,8 @@ async def test_partitions_that_change_hands_with_frames_under_way_lose_and_repea
 
     monkeypatch.setattr(FrameWriter, "send", tardy)
     monkeypatch.setattr(Lane, "close", noted)
+    monkeypatch.setattr(hop, "PURGE_EVERY_SECONDS", 3600.0)  # frames are read from the first one on below
+    monkeypatch.setattr(purge, "PURGE_EVERY_SECONDS", 3600.0)
     plan = await rig.ensure(
         rig.plan(stages=["tag", "hash"], chain="topics", raw={"partitions": 4}, batching={"frame_records": 2})
     )

@@ -117,6 +117,25 @@ async def test_records_go_on_once_by_an_appeal_and_by_a_changed_license(rig, mak
     assert len(ids) == len(set(ids)) == 30
 
 
+async def test_stages_in_front_of_license_look_things_up_in_topics(rig, make_raw, registry) -> None:
+    topic = f"{rig.name}.owners"
+    rig.create(topic, 1, cleanup_policy="compact")
+    rig.produce(topic, [make_raw(b'{"owner": "ACME"}', b"A"), make_raw(b'{"owner": "Emca"}', b"B")])
+    look_up = {"lookup": {"topic": topic, "by": {"id": "_key"}, "missing": "fail"}}
+    plan = await rig.ensure(rig.plan(stages=[*STAGES[:2], look_up, STAGES[2]]))
+    rig.produce(plan.pipeline.raw_topic, [make_raw(_value(n, "LicenseRef-A")) for n in range(3)])
+    await rig.run(plan)
+    releaser = Releaser(rig.cluster, plan, rig.environ)
+    try:
+        assert (await releaser.round()).waiting == 3
+        registry.put("LicenseRef-A", allow=["export"])
+        await _rounds(releaser, lambda done: done.released == 3)
+    finally:
+        await releaser.close()
+    await rig.run(plan)
+    assert _came(rig, plan) == [0, 1, 2]
+
+
 async def test_a_releaser_that_dies_anywhere_neither_repeats_nor_loses(rig, make_raw, registry, monkeypatch) -> None:
     plan = await rig.ensure(rig.plan(stages=STAGES))
     rig.produce(plan.pipeline.raw_topic, [make_raw(_value(n, "LicenseRef-A")) for n in range(12)])

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import io
 import re
-import sys
 import zlib
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
@@ -13,15 +12,16 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 import soundfile
 from fastapi import FastAPI
 from PIL import Image, ImageDraw, ImageFont
 
-from penstock.model.errors import ConfigurationError, MissingExtraError
+from penstock.model.errors import ConfigurationError, EnrichmentError, MissingExtraError
 from penstock.model.fetch import FetchOptions
-from penstock.services import ai_child, ai_engine
-from penstock.services.ai_workers import Limits, WorkError, Workers
+from penstock.model.room import REASONS, Room
+from penstock.services import ai_engine
 
 LINES = (
     "Meeting notes, Friday 12 June",
@@ -112,10 +112,24 @@ async def test_a_picture_is_read_as_it_is_shown(ask: Ask) -> None:
     assert (status, answer["text"].split("\n")) == (200, list(LINES))
 
 
-async def test_text_that_lies_on_its_side_or_on_its_head_is_read(ask: Ask) -> None:
-    for angle in (90, 180):
-        _, answer = await ask(OCR, saved(page(*LINES).rotate(angle, expand=True), "PNG"))
-        assert "anna.schmidt@example.com" in answer["text"], angle
+@pytest.mark.parametrize("angle", [90, 180, 270, 6])
+async def test_text_that_lies_on_its_side_or_on_its_head_is_read_in_its_order(angle: int, ask: Ask) -> None:
+    turned = page(*LINES).rotate(angle, expand=True, fillcolor="white")
+    _, answer = await ask(OCR, saved(turned, "PNG"))
+    assert answer["text"].split("\n") == list(LINES)
+
+
+async def test_ones_in_digits_of_one_width_are_not_parted(ask: Ask) -> None:
+    lines = ("Invoice 4711 of 11 June 2011", "Call +1 202 555 0111 or 1 1 2")
+    _, answer = await ask(OCR, saved(page(*lines), "PNG"))
+    assert answer["text"].split("\n") == list(lines)
+
+
+async def test_every_page_of_a_tiff_is_read(ask: Ask) -> None:
+    pages = [page("First page"), page("Second page"), page("Third page")]
+    _, answer = await ask(OCR, saved(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    assert answer["text"].split("\n") == ["First page", "Second page", "Third page"]
+    assert [word["page"] for word in answer["words"]] == [1, 1, 2, 2, 3, 3]
 
 
 async def test_a_scanned_pdf_is_drawn_and_read_and_a_printed_one_answers_from_its_text(ask: Ask) -> None:
@@ -156,6 +170,8 @@ async def test_what_is_less_sure_than_asked_is_left_out(ask: Ask) -> None:
     assert 0 < some["word_count"] < everything["word_count"]
     assert all(word["confidence"] >= threshold - 1e-4 for word in some["words"])
     assert some["confidence"] > everything["confidence"]
+    assert some["words_left_out"] == everything["word_count"] - some["word_count"]
+    assert everything["words_left_out"] == 0
 
 
 async def test_an_empty_picture_has_no_text_and_no_confidence(ask: Ask) -> None:
@@ -210,6 +226,21 @@ async def test_silence_and_noise_say_nothing(ask: Ask) -> None:
     for sound in (np.zeros(16_000), np.random.default_rng(3).normal(0, 0.003, 32_000)):
         status, answer = await ask(STT, encoded(sound))
         assert (status, answer["transcript"], answer["confidence"], answer["speakers"]) == (200, "", 0.0, [])
+
+
+async def test_confidence_in_what_is_heard_falls_with_what_is_right(ask: Ask) -> None:
+    sound = soundfile.read(SPEECH / "cards.flac")[0]
+    noise = np.random.default_rng(2).normal(0, np.sqrt((sound**2).mean()), len(sound))
+    said = words("eight of spades four of clubs seven of hearts")
+    found = []
+    for decibel in (None, 20, 6):
+        heard = sound if decibel is None else sound + noise * 10 ** (-decibel / 20)
+        _, answer = await ask(STT, encoded(heard.clip(-1, 1)))
+        found.append((answer["confidence"], len(words(answer["transcript"]) & said) / len(said)))
+    (clean, all_right), *_, (noisy, few_right) = found
+    assert all_right == 1 and few_right < 0.5
+    assert clean > 0.75 and noisy < 0.6
+    assert [sure for sure, _ in found] == sorted((sure for sure, _ in found), reverse=True)
 
 
 async def test_another_language_is_refused(ask: Ask) -> None:
@@ -321,49 +352,40 @@ async def test_a_token_is_asked_for() -> None:
 
 # The children
 
-
-async def test_a_child_that_takes_too_long_is_replaced() -> None:
-    workers = Workers(1, Limits(wall_seconds=0.05))
-    content = saved(page(*LINES), "PNG")
-    options = {"languages": ["eng"], "confidence_threshold": 0.0, "mime_type": None}
-    with pytest.raises(WorkError) as caught:
-        await workers.ask("ocr", content, options)
-    assert caught.value.code == "timeout"
-    workers._limits = Limits()
-    assert (await workers.ask("ocr", content, options))["word_count"] > 0
-    await workers.close()
+QUESTION = {"languages": ["eng"], "confidence_threshold": 0.0, "mime_type": None}
 
 
-async def test_cpu_time_and_memory_are_bounded() -> None:
+async def refused(content: bytes, **limits: Any) -> str:
+    """Why a room with these limits did not read a content."""
+    room = Room(ai_engine.LIMITS.model_copy(update={"processes": 1, **limits}))
+    try:
+        with pytest.raises(EnrichmentError) as caught:
+            await room.run("penstock.services.ai_ocr:extract", content, **QUESTION)
+        return caught.value.reason
+    finally:
+        await asyncio.to_thread(room.close)
+
+
+async def test_time_and_memory_are_bounded() -> None:
     pages = [page(*LINES)] * 40
     long = saved(pages[0], "PDF", save_all=True, append_images=pages)
     large = saved(Image.new("RGB", (9000, 6000), "white"), "PNG")
-    options = {"languages": ["eng"], "confidence_threshold": 0.0, "mime_type": None}
-    for content, limits, code in (
-        (long, Limits(cpu_seconds=1), "cpu_limit"),
-        (large, Limits(memory_bytes=900 << 20), "memory_limit"),
-    ):
-        workers = Workers(1, limits)
-        with pytest.raises(WorkError) as caught:
-            await workers.ask("ocr", content, options)
-        assert caught.value.code == code
-        await workers.close()
+    assert await refused(saved(page(*LINES), "PNG"), job_seconds=0.05) == "timeout"
+    assert await refused(long, job_cpu_seconds=1) == "cpu_limit"
+    assert await refused(large, job_memory_bytes=900 << 20) == "out_of_memory"
+    assert {"timeout", "cpu_limit", "out_of_memory"} <= set(ai_engine.STATUS) >= set(REASONS)
 
 
-async def test_children_know_no_secrets_and_end_with_their_pool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PENSTOCK_API_TOKEN", "a-secret-of-the-parent")
-    workers = Workers(2, Limits())
-    options = {"language": "en-US", "enable_diarization": False}
-    sound = encoded(np.zeros(1600))
-    await asyncio.gather(*(workers.ask("stt", sound, options) for _ in range(4)))
-    children = list(workers._free)
-    assert 1 <= len(children) <= 2
-    environments = await asyncio.to_thread(
-        lambda: [Path(f"/proc/{child.pid}/environ").read_bytes() for child in children]
-    )
-    assert not any(b"a-secret-of-the-parent" in environment for environment in environments)
-    await workers.close()
-    assert all(child.returncode is not None for child in children)
+async def test_the_children_end_with_the_engine(ask: Ask) -> None:
+    assert (await ask(STT, encoded(np.zeros(1600))))[0] == 200
+    app = ai_engine.create_app(None, None)
+    before = {child.pid for child in psutil.Process().children()}
+    async with app.router.lifespan_context(app):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as http:
+            sound = base64.b64encode(encoded(np.zeros(1600))).decode()
+            assert (await http.post(STT, json={"content_base64": sound})).status_code == 200
+        assert {child.pid for child in psutil.Process().children()} > before
+    assert {child.pid for child in psutil.Process().children()} == before
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -374,10 +396,3 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv(ai_engine.WHISPER, str(tmp_path))
     with pytest.raises(ConfigurationError, match="AI_ENGINE_WHISPER"):
         ai_engine.create_app(None, None)
-
-
-def test_a_library_that_cannot_be_loaded_is_not_the_contents_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "penstock.services.ai_ocr", None)
-    answer = ai_child._answered({"task": "ocr", "content": b"x", "options": {}})
-    assert answer["code"] == "unavailable"
-    assert ai_engine.STATUS["unavailable"] == 503

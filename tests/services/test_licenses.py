@@ -107,6 +107,8 @@ def test_the_bundled_licenses_are_consistent(http):
     [
         ("CC0-1.0", "export", ("allow", "allowed")),
         ("mit", "commercial-use", ("allow", "allowed")),
+        ("GPL-2.0-or-later", "ingest", ("allow", "allowed")),
+        ("lgpl-2.1-or-later", "ingest", ("allow", "allowed")),
         ("CC-BY-NC-4.0", "commercial-use", ("deny", "denied")),
         ("CC-BY-NC-4.0", "share", ("allow", "allowed")),
         ("CC-BY-NC-4.0", "train", ("unknown", "not_covered")),

@@ -11,7 +11,7 @@ from penstock.topology.spec import Pipeline
 STAGES = ["tag", "redact", "license", "geoip"]
 
 
-def made(chain="auto", alone=lambda use: False, **keys):
+def made(chain="auto", alone=lambda stage: False, **keys):
     return plan(Pipeline.model_validate({"name": "orders", "stages": STAGES, "chain": chain, **keys}), alone)
 
 
@@ -30,7 +30,7 @@ def test_chain_decides_what_is_fused(chain, agents):
 
 
 def test_a_stage_that_waits_for_a_network_stands_alone_under_auto():
-    agents = made(alone=lambda use: use == "license").agents
+    agents = made(alone=lambda stage: stage.use == "license").agents
     assert [agent.name for agent in agents] == ["tag-redact", "license", "geoip"]
 
 
@@ -124,7 +124,7 @@ def test_select_takes_agents_and_stages_by_name():
 def test_what_a_stage_remembers_has_a_topic_of_its_own():
     found = plan(
         Pipeline.model_validate({"name": "orders", "stages": ["tag", "dedup", "license"]}),
-        lambda use: use == "dedup",
+        lambda stage: stage.use == "dedup",
         lambda use: use == "dedup",
     )
     assert [agent.has_state for agent in found.agents] == [False, True, False]

@@ -44,6 +44,15 @@ FIELD_NAMES: Final = (
     "date_de_naissance",
     "fecha_nacimiento",
     "fecha_de_nacimiento",
+    "geb_datum",
+    "geb_dat",
+    "geboren_am",
+    "date_naiss",
+    "ne_le",
+    "fecha_nac",
+    "data_di_nascita",
+    "data_nascita",
+    "geboortedatum",
 )
 FIELD_VALUE: Final = re.compile(
     r"\s*(?:[0-9]{1,4}[-/. ]+[0-9A-Za-zé]{1,9}[-/., ]+[0-9]{1,4}(?:[T ][0-9:.]+Z?)?|[0-9]{8})\s*"

@@ -39,7 +39,16 @@ EXACT: Final = (
     re.compile(f"(?<![{_LOCAL}{_SPACED}{_UNSPACED}])([{_LOCAL}{_SPACED}{_UNSPACED}]++(?<=[{_UNSPACED}])@{_DOMAIN})"),
 )
 SHORTENS: Final = True
-FIELD_NAMES: Final = ("email", "e_mail", "email_address", "mail", "mail_address")
+FIELD_NAMES: Final = (
+    "email",
+    "e_mail",
+    "email_address",
+    "mail",
+    "mail_address",
+    "courriel",
+    "correo",
+    "correo_electronico",
+)
 FIELD_VALUE: Final = re.compile(r"\s*[^\s@*]+@[^\s@*]+\s*")
 
 _LAST_LABEL: Final = re.compile(f"[A-Za-z{_SPACED}{_UNSPACED}]{{2,63}}|(?i:xn--)[A-Za-z0-9\\-]+")

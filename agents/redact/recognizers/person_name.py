@@ -62,9 +62,29 @@ FIELD_NAMES: Final = (
     "familienname",
     "prenom",
     "nom_de_famille",
+    "nom_complet",
+    "nom_de_naissance",
+    "nom_naissance",
+    "geburtsname",
+    "ansprechpartner",
+    "kontoinhaber",
+    "nom_prenom",
     "apellido",
     "nombre_completo",
+    "nombre_de_pila",
+    "cognome",
+    "achternaam",
+    "voornaam",
 )
+_GIVEN: Final = (
+    *("first_name", "given_name", "forename", "fname"),
+    *("vorname", "prenom", "nombre_de_pila", "voornaam"),
+)
+_FAMILY: Final = (
+    *("last_name", "family_name", "surname", "lname", "nachname", "familienname", "nom_de_famille"),
+    *("apellido", "cognome", "achternaam"),
+)
+BESIDE: Final = ((("nom", "name", "naam"), _GIVEN, _FAMILY), (("nombre", "nome"), _FAMILY, _GIVEN))
 FIELD_VALUE: Final = re.compile(r"\s*(?!hash:)[^\W\d_][^\x00-\x1f*\[\]\d@]{0,80}")
 
 _NONE: Final = frozenset(

@@ -131,6 +131,10 @@ FIELD_NAMES: Final = (
     "fax_number",
     "whatsapp",
     "msisdn",
+    "telefon",
+    "telefonnummer",
+    "handynummer",
+    "telefono",
 )
 FIELD_VALUE: Final = re.compile(
     rf"\s*\+?\(?[0-9](?:{_LOOSE}[0-9]){{6,14}}\s*(?:(?:x|ext\.?|#)\s*[0-9]{{1,6}}\s*)?", re.IGNORECASE

@@ -14,17 +14,19 @@ from penstock.agents.tag.inference.fields import PLAIN, Field
 from penstock.model.entities import Catalogue
 from penstock.model.entity_file import PropertyType
 
-LEAST: Final = 0.4
+LEAST: Final = 0.5
 """Suggestions that are less likely are not made."""
 LEAST_ENTITY: Final = 0.5
 """Evidence for an entity below which there is no primary one."""
 
 _BY_TYPE: Final = 0.6
 _OF_PRIMARY: Final = 0.12
-_NESTED: Final = 0.8
+_NESTED: Final = 0.7
 _CONTRADICTED: Final = 0.3
 _UNCONFIRMED: Final = 0.75
 _CONFIRMED: Final = 0.05
+_BESIDE: Final = 0.9
+_CLEAR: Final = 0.9
 
 _FITTING: Final[dict[PropertyType, frozenset[str]]] = {
     "string": frozenset(("string", "country", "language", "currency", "json", "email", "phone", "url", "ip", "mac",
@@ -80,6 +82,7 @@ class _Candidate(NamedTuple):
 def suggest(fields: Sequence[Field], catalogue: Catalogue) -> tuple[list[Suggestion], str | None]:
     """The best suggestion for each field that has one, in the order of the fields, and the primary entity."""
     candidates = {one.path: list(_candidates(one, catalogue)) for one in fields if one.type not in ("array", "object")}
+    _look_beside(candidates, catalogue)
     primary = _primary(candidates, catalogue)
     found = []
     for one in fields:
@@ -94,19 +97,50 @@ def read_name(path: FieldPath) -> str:
     return ".".join(part.strip(". ") for part in named(path)[-3:])
 
 
+def _look_beside(candidates: dict[FieldPath, list[_Candidate]], catalogue: Catalogue) -> None:
+    """Put in place what a field holds because of another one in the same object."""
+    objects: dict[FieldPath, dict[str, FieldPath]] = {}
+    for path in candidates:
+        objects.setdefault(path[:-1], {})[read_name(path[-1:])] = path
+    for fields in objects.values():
+        for entity in catalogue.entities:
+            held = {
+                name: one.property
+                for name, path in fields.items()
+                if (one := max(_of(entity, candidates[path]), key=lambda each: each.score, default=None))
+                and one.score >= LEAST
+            }
+            for name, title in catalogue.beside(entity, held, fields).items():
+                some = candidates[fields[name]]
+                score = max((one.score for one in some), default=0.0)
+                reason = f"Field name means {title} beside the others of the record"
+                some[:] = [one for one in some if one.entity != entity]
+                some.append(_Candidate(entity, title, max(score, _BESIDE), reason))
+
+
+def _of(entity: str, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    return [one for one in candidates if one.entity == entity]
+
+
 def _weighed(candidate: _Candidate, primary: str | None) -> float:
     return candidate.score + (_OF_PRIMARY if candidate.entity == primary else 0.0)
 
 
 def _primary(candidates: dict[tuple[str | int, ...], list[_Candidate]], catalogue: Catalogue) -> str | None:
-    """The entity for which most speaks: every property once, by the weight that the catalogue gives it."""
+    """The entity for which most speaks: every property once, by the weight that the catalogue gives it.
+
+    What stands in an object of the record counts less, unless the object is called as the entity and the record has
+    more of it: a time beside ``event`` is the event's.
+    """
     scores: dict[str, dict[str, float]] = {name: {} for name in catalogue.entities}
+    outer = {one.entity for path, some in candidates.items() if len(path) == 1 for one in some if one.score >= _CLEAR}
     for path, some in candidates.items():
         best = max((one.score for one in some), default=0.0)
         top = [one for one in some if one.score >= best - 0.02 and one.score >= LEAST]
         for one in top:
             weight = catalogue.entities[one.entity].properties[one.property].weight
-            score = one.score * weight / len(top) ** 0.5 * _NESTED ** (len(named(path)) - 1)
+            inside = 0 if one.entity in outer and one.entity in catalogue.entities_called(str(path[0])) else 1
+            score = one.score * weight / len(top) ** 0.5 * _NESTED ** ((len(named(path)) - 1) * inside)
             scores[one.entity][one.property] = max(score, scores[one.entity].get(one.property, 0.0))
     totals = {name: sum(found.values()) for name, found in scores.items()}
     primary = max(totals, key=lambda name: totals[name])

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from penstock.agents import registry
-from penstock.agents.enrich import _onnx, classify
+from penstock.agents.enrich import classify
+from penstock.agents.enrich._text import onnx as _onnx
 from penstock.model.errors import ConfigurationError, MissingExtraError
 from penstock.model.record import Kept, Record
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from penstock.agents.enrich import _symbols, currency
-from penstock.agents.enrich._values import Invalid
+from penstock.agents.enrich import currency
+from penstock.agents.enrich._values import symbols as _symbols
+from penstock.agents.enrich._values.values import Invalid
 from penstock.model.errors import ConfigurationError
 
 

@@ -66,6 +66,17 @@ def test_by_keys(strategy: str) -> None:
     assert stream.put({"n": 3}) is stream.put({"n": 3}) is True, "nothing to compare them by"
 
 
+def test_one_number_in_two_spellings_is_one_key_if_told_so() -> None:
+    stream = Stream(key_fields=["id"])
+    assert [stream.put({"id": value}) for value in (7, 7.0, 7.5, True, 1, 1e300, 2**64 - 1)] == [
+        True,
+        "dropped",
+        *[True] * 5,
+    ]
+    exact = Stream(key_fields=["id"], normalise=False)
+    assert exact.put({"id": 7}) is exact.put({"id": 7.0}) is True
+
+
 def test_keys_run_together_are_told_apart() -> None:
     stream = Stream(key_fields=["a", "b"])
     assert stream.put({"a": "x", "b": "yz"}) is stream.put({"a": "xy", "b": "z"}) is True

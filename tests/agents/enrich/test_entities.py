@@ -15,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from penstock.agents import registry
-from penstock.agents.enrich import _defang, _name_models, entities
-from penstock.agents.enrich._defang import refanged
+from penstock.agents import _spacy, registry
+from penstock.agents.enrich import entities
+from penstock.agents.enrich._text import defang as _defang
+from penstock.agents.enrich._text import name_models as _name_models
+from penstock.agents.enrich._text.defang import refanged
 from penstock.model.errors import ConfigurationError, MissingExtraError
 from penstock.model.record import Kept, Record
 
@@ -202,7 +204,8 @@ def test_any_text(text: str) -> None:
 def test_a_missing_engine_or_model_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="no model"):
         entities.build(entities.Config(engine="spacy"))
-    monkeypatch.setattr(_name_models, "find_spec", lambda name: None)
+    for module in (_name_models, _spacy):
+        monkeypatch.setattr(module, "find_spec", lambda name: None)
     for engine in ("spacy", "gliner"):
         with pytest.raises(MissingExtraError, match=rf"penstock\[{engine}\]"):
             entities.build(entities.Config.model_validate({"engine": engine, "model": str(tmp_path)}))

@@ -20,7 +20,10 @@ from netaddr import IPSet
 from pydantic import ValidationError
 
 from penstock.agents.chain import Chain
-from penstock.agents.enrich import _addresses, _facts, _mmdb, geoip
+from penstock.agents.enrich import geoip
+from penstock.agents.enrich._network import addresses as _addresses
+from penstock.agents.enrich._network import facts as _facts
+from penstock.agents.enrich._network import mmdb as _mmdb
 from penstock.cli.demo import networks
 from penstock.model.component import Event, Resources
 from penstock.model.errors import ConfigurationError
@@ -112,6 +115,9 @@ def test_spellings(run: Any, value: str, ip: str, city: str) -> None:
         ("255.255.255.255", "reserved"),
         ("::", "reserved"),
         ("::ffff:10.0.0.1", "private"),
+        ("64:ff9b:1::1", "private"),
+        ("100:0:0:1::1", "reserved"),
+        ("5f00::1", "reserved"),
     ],
 )
 def test_special_ranges_are_named(run: Any, value: str, scope: str) -> None:
@@ -222,6 +228,59 @@ def test_another_file_is_refused(tmp_path: Path, junk: bytes) -> None:
     path.write_bytes(junk)
     with pytest.raises(ConfigurationError, match="damaged"):
         geoip.build(geoip.Config(asn_database=path, database=path), Resources())
+
+
+def with_metadata(path: Path, changes: dict[str, Any]) -> Path:
+    """The database with other metadata; None leaves a key out."""
+    content = path.read_bytes()
+    start = content.rindex(MARKER) + len(MARKER)
+    metadata = Decoder(content, start).decode(start)[0]
+    assert isinstance(metadata, dict)
+    kept = {key: value for key, value in (metadata | changes).items() if value is not None}
+    encoded = b"".join(mmdb_encoded(each) for pair in kept.items() for each in pair)
+    path.write_bytes(content[:start] + bytes([0xE0 | len(kept)]) + encoded)
+    return path
+
+
+def mmdb_encoded(value: Any) -> bytes:
+    """A short value as the format has it, numbers in 64 bits."""
+    if isinstance(value, str):
+        return bytes([0x40 | len(value)]) + value.encode()
+    if isinstance(value, int):
+        return bytes([8, 2]) + value.to_bytes(8, "big")
+    return b"\xe0" if isinstance(value, dict) else b"\0\x04"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"languages": None, "description": None, "build_epoch": None, "binary_format_minor_version": None},
+        {"database_type": None},
+        {"build_epoch": 2**64 - 1, "made_by": "somebody"},
+    ],
+)
+def test_metadata_that_nothing_depends_on_may_be_anything(record: Any, tmp_path: Path, changes: dict[str, Any]) -> None:
+    path = with_metadata(written(tmp_path / "x.mmdb", {"8.8.8.0/24": {"city": "Bonn"}}), changes)
+    assert looked_up(geoip.build(geoip.Config(database=path), Resources()), record, "8.8.8.8")["city"] == "Bonn"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"node_count": None}, "has no node_count"),
+        ({"node_count": "24"}, "has no node_count, or one that is no number"),
+        ({"node_count": 0}, "no nodes"),
+        ({"node_count": 2**40}, "tree of 1099511627776 nodes does not fit"),
+        ({"record_size": 20}, "records of 20 bits"),
+        ({"ip_version": 5}, "IP version 5"),
+        ({"binary_format_major_version": 3}, "version 3 of the format"),
+    ],
+)
+def test_metadata_that_cannot_be_is_named(tmp_path: Path, changes: dict[str, Any], why: str) -> None:
+    path = with_metadata(written(tmp_path / "x.mmdb", {"8.8.8.0/24": {"city": "Bonn"}}), changes)
+    with pytest.raises(ConfigurationError, match=why):
+        geoip.build(geoip.Config(database=path), Resources())
 
 
 @pytest.mark.parametrize("key", [7, 1.5, True, b"ip", MmdbU128(1 << 100)])

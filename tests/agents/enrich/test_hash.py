@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import imagehash
+import numpy as np
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -198,6 +199,28 @@ def test_perceptual_hashes_are_those_of_imagehash(run: Any, kind: str) -> None:
     assert found == {"hashes": {"image_hash": expected}}
 
 
+def test_a_picture_with_sixteen_bits_has_the_hash_of_the_same_with_eight(run: Any) -> None:
+    grey = picture(1).convert("L")
+    wide = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    one, other = (
+        run("hash", {"image": encoded(image)}, enable_perceptual=True, **ONLY)["hashes"]["image_hash"]
+        for image in (grey, wide)
+    )
+    assert one == other
+
+
+def test_bytes_that_are_no_whole_picture_keep_their_other_hashes() -> None:
+    value = base64.b64encode(base64.b64decode(encoded(picture(1)))[:900]).decode()
+    config = registry.configure("hash", {"enable_perceptual": True, "enable_fuzzy": True, **ONLY})
+    result = asyncio.run(
+        Chain([("hash", config)], Resources()).run("t", 0, [Kept(0, 0, orjson.dumps({"image": value}), {})])
+    )
+    (entry,) = result.entries
+    assert isinstance(entry, Kept)
+    assert list(orjson.loads(entry.notes["enrichments.hashes"])["image_hash"]) == ["ssdeep"]
+    assert orjson.loads(entry.notes["enrichments.errors"]) == {"hash": "malformed"}
+
+
 def test_pictures_that_look_alike_have_hashes_alike(run: Any) -> None:
     def hashes(value: str) -> dict[str, imagehash.ImageHash]:
         found = run("hash", {"image": value}, enable_perceptual=True, perceptual_algorithms=list(PERCEPTUAL), **ONLY)
@@ -224,6 +247,16 @@ def test_fuzzy_hashes(run: Any) -> None:
     assert whole["hashes"]["content_hash"]["ssdeep"].startswith("3:")
 
 
+UNIX = (
+    "The best documentation is the UNIX source. After all, this is what the system uses for documentation when it"
+    " decides what to do next! The manuals paraphrase the source code, often having been written at different times and"
+    " by different people than who wrote the code. Think of them as guidelines. Sometimes they are more like wishes..."
+    " Nonetheless, it is all too common to turn to the source and find options and behaviors that are not documented in"
+    " the manual. Sometimes you find options described in the manual that are unimplemented and ignored by the source."
+)
+"""Of the tests of the implementation in JavaScript (npm: tlsh)."""
+
+
 def test_tlsh(run: Any) -> None:
     """Where the extra is installed its hashes are there; where it is not, the pipeline is refused (see above)."""
     if find_spec("tlsh") is None:
@@ -234,6 +267,8 @@ def test_tlsh(run: Any) -> None:
     found = run("hash", {"text": text, "body": "short"}, enable_fuzzy=True, fuzzy_algorithms=["tlsh"])["hashes"]
     assert found["text_hash"]["tlsh"] == tlsh.hash(text.encode())
     assert found["text_hash"]["tlsh"].startswith("T1") and "tlsh" not in found["body_hash"]
+    found = run("hash", {"text": UNIX}, enable_fuzzy=True, fuzzy_algorithms=["tlsh"])["hashes"]
+    assert found["text_hash"]["tlsh"] == "T16FF02BEF718027B0160B4391212923ED7F1A463D563B1549B86CF62973B197AD2731F8"
 
 
 def test_what_is_referred_to(run: Any, tmp_path: Path) -> None:

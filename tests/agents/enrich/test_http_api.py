@@ -15,9 +15,11 @@ from pydantic import ValidationError
 
 from penstock.agents import registry
 from penstock.agents.chain import Chain
-from penstock.agents.enrich import _asking, _template, http_api
-from penstock.agents.enrich._asking import Bucket
-from penstock.agents.enrich._template import Body, Text, in_path, in_query
+from penstock.agents.enrich import http_api
+from penstock.agents.enrich._lookups import asking as _asking
+from penstock.agents.enrich._lookups import template as _template
+from penstock.agents.enrich._lookups.asking import Bucket
+from penstock.agents.enrich._lookups.template import Body, Text, in_path, in_query
 from penstock.model.component import Resources
 from penstock.model.errors import ConfigurationError, EnrichmentError, UnreachableError
 from penstock.model.record import Kept, Record

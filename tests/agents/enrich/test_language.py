@@ -13,9 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from penstock.agents.enrich import _eld, _lingua, _scripts, language
-from penstock.agents.enrich._eld import eld, led
-from penstock.agents.enrich._scripts import script
+from penstock.agents.enrich import language
+from penstock.agents.enrich._text import eld as _eld
+from penstock.agents.enrich._text import lingua as _lingua
+from penstock.agents.enrich._text import scripts as _scripts
+from penstock.agents.enrich._text.eld import eld, led
+from penstock.agents.enrich._text.scripts import script
 from penstock.model.errors import ConfigurationError, MissingExtraError
 
 SENTENCES = {

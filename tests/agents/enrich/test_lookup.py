@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from penstock.agents import registry
-from penstock.agents.enrich import _references, lookup
-from penstock.agents.enrich._fresh import Fresh
-from penstock.agents.enrich._index import as_it_is, as_text, as_text_in_any_case, milliseconds, plain
-from penstock.agents.enrich._references import Asked, Loaded
+from penstock.agents.enrich import lookup
+from penstock.agents.enrich._lookups import references as _references
+from penstock.agents.enrich._lookups.fresh import Fresh
+from penstock.agents.enrich._lookups.index import as_it_is, as_text, as_text_in_any_case, milliseconds, plain
+from penstock.agents.enrich._lookups.references import Asked, Loaded
 from penstock.model.component import Event, Resources
 from penstock.model.errors import ConfigurationError, EnrichmentError, UnreachableError
 from penstock.model.record import Kept, Record
@@ -209,6 +210,40 @@ async def test_csv(tmp_path: Path) -> None:
     assert await stage(Resources(environ={"HERE": str(tmp_path)}), file="${HERE}/b.tsv")(1) == [{"v": "a,b"}]
 
 
+async def test_no_digit_of_a_text_file_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "id,zip,long,price,pi,when\n"
+        "1,01234,12345678901234567890,01.50,3.141592653589793,2020-01-01\n"
+        "2,80331,1,2,1e3,\n"
+        "3,,,,,\n"
+    )
+    first, second, third = await stage(file=str(path))(1, 2, 3)
+    assert first == {
+        "zip": "01234",
+        "long": "12345678901234567890",
+        "price": "01.50",
+        "pi": 3.141592653589793,
+        "when": "2020-01-01",
+    }
+    assert second == {"zip": "80331", "long": "1", "price": "2", "pi": 1000.0, "when": None}
+    assert third == {"zip": "", "long": "", "price": "", "pi": None, "when": None}
+    assert await stage(file=str(path), columns={"zip": "postal", "pi": "n"})(2) == [{"postal": "80331", "n": 1000.0}]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("id,name\n1,Müller\n".encode("latin-1"), "a.csv is not in UTF-8: see its column name"),
+        (b"id,name,name\n1,a,b\n", "several columns called name"),
+    ],
+)
+def test_a_file_of_text_that_would_be_read_wrongly_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=why):
+        stage(file=str(tmp_path / "a.csv"))
+
+
 async def test_parquet_and_lines(tmp_path: Path) -> None:
     table = pa.table({"id": [1, 2], "d": [Decimal("1.50"), None], "t": pa.array([0, 1], pa.timestamp("ms"))})
     pa.parquet.write_table(table, tmp_path / "a.parquet")
@@ -323,6 +358,8 @@ async def test_a_query(base: Path) -> None:
     resources = Resources(environ={"DATABASE_URL": f"sqlite:///{base}"})
     ask = stage(resources, query="select id, v, b from t", refresh_seconds=0.02)
     assert await ask("1", 2) == [{"v": "one", "b": "ab"}, None]
+    texts = stage(resources, query="""select id, v from t where '{"a":1}' != v and v like 'o%' and '10:00 :v' != v""")
+    assert await texts(1) == [{"v": "one"}]
     connection = sqlite3.connect(base)
     with connection:
         connection.execute("insert into t values (2, 'two', null)")
@@ -469,6 +506,6 @@ def test_options_that_cannot_be(options: dict[str, Any]) -> None:
 
 
 def test_values_become_json() -> None:
-    value = {1: [Decimal("0.10"), b"a", 2**70, (1,)], "d": {"e": float("inf")}}
-    assert orjson.loads(orjson.dumps(plain(value))) == {"1": ["0.10", "a", str(2**70), [1]], "d": {"e": None}}
+    value = {1: [Decimal("0.10"), b"a", b"\0\xff", 2**70, (1,)], "d": {"e": float("inf")}}
+    assert orjson.loads(orjson.dumps(plain(value))) == {"1": ["0.10", "a", "00ff", str(2**70), [1]], "d": {"e": None}}
     assert as_text_in_any_case(None) is None

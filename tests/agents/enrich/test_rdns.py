@@ -373,4 +373,4 @@ def test_a_wrong_name_server_is_refused(server: str) -> None:
 
 def test_redact_must_stand_behind_it_and_it_gets_an_agent() -> None:
     assert registry.STAGES.load("rdns").ADDS_TEXT
-    assert registry.alone("rdns")
+    assert registry.alone("rdns", registry.configure("rdns", {}))

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from penstock.agents.enrich import _lexicon, sentiment
+from penstock.agents.enrich import sentiment
+from penstock.agents.enrich._text import lexicon as _lexicon
 from penstock.model.errors import ConfigurationError
 from penstock.model.record import Kept, Record
 

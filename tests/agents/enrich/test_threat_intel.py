@@ -2,6 +2,7 @@
 
 import asyncio
 import doctest
+import re
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -14,9 +15,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from penstock.agents import registry
-from penstock.agents.enrich import _observables, _threats, threat_intel
-from penstock.agents.enrich._observables import domain, email, network, observed, url
-from penstock.agents.enrich._stix import DEEPEST, Untold, ways
+from penstock.agents.enrich import threat_intel
+from penstock.agents.enrich._threats import observables as _observables
+from penstock.agents.enrich._threats import shapes
+from penstock.agents.enrich._threats import sources as _threats
+from penstock.agents.enrich._threats.observables import domain, email, network, observed, url
+from penstock.agents.enrich._threats.shapes import Shapes, like
+from penstock.agents.enrich._threats.stix import DEEPEST, Untold, ways
+from penstock.agents.enrich._threats.stix_index import Indicators
 from penstock.model.component import Event, Resources
 from penstock.model.errors import ConfigurationError, EnrichmentError, UnreachableError
 from penstock.model.record import Kept, Record
@@ -68,8 +74,9 @@ def test_docstring() -> None:
     assert doctest.DocTestRunner().run(parsed) == (0, 2)
 
 
-def test_docstring_of_observables() -> None:
-    assert doctest.testmod(_observables).failed == 0
+@pytest.mark.parametrize("module", [_observables, shapes])
+def test_docstrings_of_its_helpers(module: Any) -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 # What matches
@@ -246,8 +253,14 @@ IP = "ipv4-addr:value = '10.0.0.1'"
         ("[ipv4-addr:value != '10.0.0.1']", "not"),
         ("[ipv4-addr:value NOT = '10.0.0.1']", "not"),
         ("[NOT ipv4-addr:value = '10.0.0.1']", "syntax"),
-        ("[url:value LIKE 'http://%']", "operator"),
-        ("[url:value MATCHES '(a+)+$']", "operator"),
+        ("[url:value LIKE '%_%']", "value"),
+        ("[url:value LIKE '" + "a%" * 16 + "']", "value"),
+        ("[domain-name:value LIKE '']", "value"),
+        ("[url:value MATCHES '[']", "value"),
+        ("[url:value MATCHES '(?=a)b']", "value"),
+        ("[url:value MATCHES '(a)\\\\1']", "value"),
+        ("[url:value NOT LIKE 'http://a.example/%']", "not"),
+        ("[file:name LIKE 'x%']", "property"),
         ("[EXISTS ipv4-addr:value]", "operator"),
         ("[ipv4-addr:value ISSUPERSET '10.0.0.1']", "operator"),
         ("[file:name = 'x']", "property"),
@@ -279,11 +292,71 @@ def test_patterns_that_cannot_be_told(pattern: str, why: str) -> None:
         (f"[{IP} AND (url:value = 'http://a.example' OR url:value = 'http://b.example')]", 2, set()),
         ("[ipv4-addr:value IN ('10.0.0.1', 'no', '10.0.0.2')]", 2, {"value"}),
         ("[url:value = 'http://a.example/it\\'s']", 1, set()),
+        ("[url:value MATCHES '(a+)+$' OR domain-name:value LIKE '%.a.example']", 2, set()),
     ],
 )
 def test_patterns_that_can_be_told(pattern: str, number: int, untold: set[str]) -> None:
     found, left_out = ways(pattern)
     assert (len(found), left_out) == (number, untold)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "field", "value", "found"),
+    [
+        ("[domain-name:value LIKE '%.Bad.example']", "domain", "www.bad[.]example", True),
+        ("[domain-name:value LIKE '%.bad.example']", "domain", "bad.example", False),
+        ("[domain-name:value LIKE '%.bad.example']", "url", "https://c2.bad.example/x", True),
+        ("[domain-name:value LIKE '%.bad.example']", "email", "ann@mx.bad.example", True),
+        ("[domain-name:value LIKE 'b_d.example']", "domain", "bid.example", True),
+        ("[domain-name:value LIKE 'b.d.example']", "domain", "bid.example", False),
+        ("[url:value LIKE 'HTTP://Bad.example/Gate%.php']", "url", "hxxp://bad.example/Gate/1.php", True),
+        ("[url:value LIKE 'http://bad.example/Gate%.php']", "url", "http://bad.example/gate/1.php", False),
+        ("[url:value LIKE 'http://%.bad.example']", "url", "http://c2.bad.example", True),
+        ("[url:value LIKE '%aa%aa']", "url", "http://b.example/aaa", False),
+        ("[url:value LIKE '%aa%aa']", "url", "http://b.example/aaaa", True),
+        ("[ipv4-addr:value LIKE '198.51.100.%']", "ip", "198.51.100.7", True),
+        ("[ipv4-addr:value LIKE '198.51.100.%']", "ip", "198.51.10.7", False),
+        ("[ipv4-addr:value LIKE '198.51.100.%']", "ip", "198.51.100.0/24", False),
+        ("[ipv6-addr:value LIKE '2001:db8:%']", "ip", "2001:0db8::1", True),
+        ("[file:hashes.'SHA-256' LIKE 'ABCD%']", "sha256", "abcd" * 16, True),
+        ("[email-addr:value LIKE '%@bad.example']", "email", "Ann <ann@BAD.example>", True),
+        ("[url:value MATCHES '^https?://[0-9.]+/[a-z]{3}$']", "url", "http://198.51.100.7/abc", True),
+        ("[url:value MATCHES '^https?://[0-9.]+/[a-z]{3}$']", "url", "http://198.51.100.7/ABC", False),
+        ("[domain-name:value MATCHES '^C2-\\\\d+\\\\.']", "domain", "c2-77.bad.example", True),
+    ],
+)
+async def test_values_of_a_shape(pattern: str, field: str, value: str, found: bool) -> None:
+    assert bool((await stage(indicator(pattern))({field: value}))[0]) is found
+
+
+async def test_a_shape_and_a_value_must_be_together() -> None:
+    both = stage(indicator("[url:value LIKE '%/gate.php' AND ipv4-addr:value = '198.51.100.7']"))
+    gate, address = {"url": "http://a.example/gate.php"}, {"ip": "198.51.100.7"}
+    assert [bool(each) for each in await both(gate, address, gate | address)] == [False, False, True]
+    shapes = stage(indicator("[url:value LIKE '%/gate.php' AND domain-name:value MATCHES 'bad']"))
+    assert [bool(each) for each in await shapes(gate, gate | {"domain": "bad.example"})] == [False, True]
+
+
+def test_so_many_shapes_and_no_more_and_those_of_indicators_that_go_are_forgotten() -> None:
+    indicators = Indicators(lambda stix: True, parents=False)
+    for number in range(Shapes.MOST + 5):
+        indicators.put(indicator(f"[domain-name:value LIKE '%.n{number}.example']", id=f"indicator--{number}"))
+    found = [("domain", ("domain", f"a.n{number}.example")) for number in (0, Shapes.MOST - 1, Shapes.MOST)]
+    assert [each.id for _, _, each in indicators.matches(found, 0)] == ["indicator--0", f"indicator--{Shapes.MOST - 1}"]
+    assert indicators.untold == {"too_many_shapes": 5}
+    indicators.remove("indicator--0")
+    indicators.put(indicator("[domain-name:value LIKE 'a.n%']", id="indicator--again"))
+    assert {each.id for _, _, each in indicators.matches(found, 0)} == {
+        f"indicator--{Shapes.MOST - 1}",
+        "indicator--again",
+    }
+
+
+@settings(derandomize=True, max_examples=300, deadline=None)
+@given(st.text(alphabet="ab%_", min_size=1, max_size=8), st.text(alphabet="abc\n", max_size=8))
+def test_like_is_as_a_regular_expression_would_have_it(pattern: str, value: str) -> None:
+    expression = "".join({"%": ".*", "_": "."}.get(sign, sign) for sign in pattern)
+    assert like(pattern)(value) is (re.fullmatch(expression, value, re.DOTALL) is not None)
 
 
 def test_an_and_with_what_cannot_be_told_does_not_match_on_the_rest() -> None:

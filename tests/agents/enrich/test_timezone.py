@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from penstock.agents.enrich import timezone
-from penstock.agents.enrich._values import Invalid
+from penstock.agents.enrich._values.values import Invalid
 from penstock.model.record import Kept, Record
 
 WINTER, SUMMER = (int(datetime(2025, month, 8, 10, tzinfo=UTC).timestamp() * 1000) for month in (1, 7))

@@ -21,12 +21,13 @@ def recognizers() -> list[_recognizer.Recognizer]:
     return [_recognizer.load(name, None, REGIONS) for name in _spans.in_order(_recognizer.RECOGNIZERS.modules)]
 
 
-def spans(text: str, name: str | None, known: list[_recognizer.Recognizer]) -> list[Span]:
-    """What is to be hidden in `text`, which stands in a field called `name` (None: in none)."""
+def spans(text: str, name: str | None, known: list[_recognizer.Recognizer], others: tuple[str, ...] = ()) -> list[Span]:
+    """What is to be hidden in `text`, which stands in a field called `name` (None: in none) beside `others`."""
     found: list[tuple[int, int, int]] = _matched(text, known)
-    for key, first, last in _views.fields(text):
-        ranks = [rank for rank, item in enumerate(known) if item.names_field(key) and item.is_value(text[first:last])]
-        found += [(first, last, rank) for rank in ranks[:1]]
+    for key, start, end in _views.fields(text):
+        for said, first, last in _views.scalars(text, start, end):
+            ranks = [rank for rank, item in enumerate(known) if item.names_field(key) and item.is_value(said)]
+            found += [(first, last, rank) for rank in ranks[:1]]
     for make in VIEWS:
         view = make(text)
         places = [(*view.place(first, last), rank) for first, last, rank in _matched(view.text, known)] if view else []
@@ -36,7 +37,7 @@ def spans(text: str, name: str | None, known: list[_recognizer.Recognizer]) -> l
             if not any(one[0] < b and a < one[1] and one[1] - one[0] <= b - a for a, b, _ in found)
         ]
     for rank, recognizer in enumerate(known):
-        if name is not None and recognizer.names_field(name) and recognizer.is_value(text):
+        if _calls(recognizer, name, others) and recognizer.is_value(text):
             found.append((0, len(text), rank))
     found.sort(key=lambda span: (span[0] - span[1], span[2], span[0]))
     owner: list[tuple[int, int, int] | None] = [None] * len(text)
@@ -55,27 +56,39 @@ def _matched(text: str, known: list[_recognizer.Recognizer]) -> list[tuple[int, 
     return [(first, last, rank) for rank, recognizer in enumerate(known) for first, last in _matches(text, recognizer)]
 
 
-def redact(value: Any, known: list[_recognizer.Recognizer], name: str | None = None) -> Any:
+def redact(
+    value: Any, known: list[_recognizer.Recognizer], name: str | None = None, others: tuple[str, ...] = ()
+) -> Any:
     """`value` with every match replaced by its category in brackets, a value that is one match by null."""
     if isinstance(value, dict):
-        return _rename({key: redact(item, known, key) for key, item in value.items()}, known)
+        return _rename({key: redact(item, known, key, tuple(value)) for key, item in value.items()}, known)
     if isinstance(value, list):
-        return [redact(item, known, name) for item in value]
-    text = _text(value, name, known)
-    found = [] if text is None else spans(text, name, known)
+        return [redact(item, known, name, others) for item in value]
+    text = _text(value, name, known, others)
+    found = [] if text is None else spans(text, name, known, others)
     if text is None or not found:
         return value
     return None if found[0][:2] == (0, len(text)) else _marked(text, found)
 
 
-def count(value: Any, known: list[_recognizer.Recognizer], name: str | None = None) -> int:
+def count(
+    value: Any, known: list[_recognizer.Recognizer], name: str | None = None, others: tuple[str, ...] = ()
+) -> int:
     """How many matches are in `value`, names of fields included."""
     if isinstance(value, dict):
-        return sum(count(item, known, key) + len(spans(key, None, known)) for key, item in value.items())
+        inner = sum(count(item, known, key, tuple(value)) for key, item in value.items())
+        return inner + sum(len(spans(key, None, known)) for key in value)
     if isinstance(value, list):
-        return sum(count(item, known, name) for item in value)
-    text = _text(value, name, known)
-    return 0 if text is None else len(spans(text, name, known))
+        return sum(count(item, known, name, others) for item in value)
+    text = _text(value, name, known, others)
+    return 0 if text is None else len(spans(text, name, known, others))
+
+
+def _calls(recognizer: _recognizer.Recognizer, name: str | None, others: tuple[str, ...]) -> bool:
+    """Whether the name of a field, or what it stands beside, says that it holds the category."""
+    if name is None:
+        return False
+    return recognizer.names_field(name) or (name in others and others.index(name) in recognizer.beside(others))
 
 
 def _rename(value: dict[str, Any], known: list[_recognizer.Recognizer]) -> dict[str, Any]:
@@ -92,19 +105,19 @@ def _rename(value: dict[str, Any], known: list[_recognizer.Recognizer]) -> dict[
 
 
 def _marked(text: str, found: list[Span]) -> str:
-    for first, last, category in reversed(found):
-        text = f"{text[:first]}[{category}]{text[last:]}"
+    for first, last, new in reversed(_views.quoted(text, [(a, b, f"[{category}]") for a, b, category in found])):
+        text = f"{text[:first]}{new}{text[last:]}"
     return text
 
 
-def _text(value: Any, name: str | None, known: list[_recognizer.Recognizer]) -> str | None:
+def _text(value: Any, name: str | None, known: list[_recognizer.Recognizer], others: tuple[str, ...]) -> str | None:
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, float) and not value.is_integer():
         # what has a fraction is a measure, unless its field says that it is somebody's
-        return str(value) if name is not None and any(one.names_field(name) for one in known) else None
+        return str(value) if any(_calls(one, name, others) for one in known) else None
     return orjson.dumps(value).decode().removesuffix(".0")
 
 

@@ -1,6 +1,7 @@
 import asyncio
 import doctest
 import re
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, cast
@@ -178,11 +179,74 @@ def test_other_spellings_do_not_hide_anything(redact: Redact) -> None:
     assert redact({"u": "https://x.org/a%20b%2Fc", "w": "\uff14\uff11", "z": "a\u200bb"}) is KEEP
 
 
+@pytest.mark.parametrize(
+    "data, hidden",
+    [
+        ({"nom": "Dupont", "prénom": "Zoé"}, {"nom": "******", "prénom": "***"}),
+        ({"Name": "Müller", "Vorname": "Anna"}, {"Name": "******", "Vorname": "****"}),
+        ({"nombre": "Ana", "apellidos": "Ruiz"}, {"nombre": "***", "apellidos": "****"}),
+        ({"name": ["Lee", "Ray"], "fname": "Ann"}, {"name": ["***", "***"], "fname": "***"}),
+        ({"name": "Stuhl", "fname": "Ann", "lname": "Lee"}, {"name": "Stuhl", "fname": "***", "lname": "***"}),
+        ({"name": "Stuhl", "x": {"vorname": "Anna"}}, {"name": "Stuhl", "x": {"vorname": "****"}}),
+        ({"geb_datum": "03.04.1985", "né le": "12/05/1988"}, {"geb_datum": "**.**.****", "né le": "**/**/****"}),
+        ({"file_name": "a b", "vorname": "Anna"}, {"file_name": "a b", "vorname": "****"}),
+        ({"Religionszugehörigkeit": "ev", "Führerschein": "B072RRE2I55"},
+         {"Religionszugehörigkeit": None, "Führerschein": "***********"}),
+    ],
+)  # fmt: skip
+def test_names_of_fields_in_other_languages(redact: Redact, data: dict[str, Any], hidden: dict[str, Any]) -> None:
+    assert redact(data).data == hidden
+
+
+def test_names_of_fields_of_ones_own_stand_alone(redact: Redact) -> None:
+    keep = redact({"name": "Lee", "vorname": "Ann", "who": "Ray"}, field_names={"person_name": ["who"]})
+    assert keep.data == {"name": "Lee", "vorname": "Ann", "who": "***"}
+
+
 def test_json_in_a_text(redact: Redact) -> None:
     keep = redact({"body": '{"email":"john@example.com","phone":"4155552671"}'})
     assert keep.data == {"body": '{"email":"j***@e***.com","phone":"********71"}'}
     keep = redact({"body": ' [{"first_name": "Jane", "n": "Jane", "religion":"none given"}]'})
     assert keep.data == {"body": ' [{"first_name": "****", "n": "Jane", "religion":"[religion]"}]'}
+
+
+@pytest.mark.parametrize(
+    "text, hidden",
+    [
+        ('{"pin": 1234, "ssn": 123456789}', '{"pin": "[password]", "ssn": "*****6789"}'),
+        ('{"n": 4111111111111111, "x": 1234}', '{"n": "************1111", "x": 1234}'),
+        ('[{"card_number":4111111111111111.0}]', '[{"card_number":"************1111"}]'),
+        ('{"last_name": "M\\u00fcller", "n": "M\\u00fcller"}', '{"last_name": "******", "n": "M\\u00fcller"}'),
+        ('{"pr\\u00e9nom": "Zo\\u00e9"}', '{"pr\\u00e9nom": "***"}'),
+        ('{"first_name": ["Jane", null, "Bob"]}', '{"first_name": ["****", null, "***"]}'),
+        ('{"pins": [], "pin": [1234, 5678]}', '{"pins": [], "pin": ["[password]", "[password]"]}'),
+        ('{"religion": "a \\"quoted\\" one", "n": 1}', '{"religion": "[religion]", "n": 1}'),
+        ('{"note": "\\"pin\\": 1234", "pin": null, "phone": true}', None),
+        ('{"note": "x", "pin": 1234, "cut', '{"note": "x", "pin": [password], "cut'),
+        ("[x] card 4111111111111111", "[x] card ************1111"),
+    ],
+)
+def test_numbers_lists_and_escapes_in_json_in_a_text(redact: Redact, text: str, hidden: str | None) -> None:
+    keep = redact({"payload": text}, policy={"ssn": "mask", "credit_card": "mask"})
+    if hidden is None:
+        assert keep is KEEP
+        return
+    assert keep.data == {"payload": hidden}
+    assert redact({"payload": hidden}, policy={"ssn": "mask"}) is KEEP
+
+
+def test_what_is_kept_of_json_in_a_text_stays_as_it_is(redact: Redact) -> None:
+    data = {"payload": '{"last_name": "M\\u00fcller", "phone": 4155552671}'}
+    assert redact(data, policy={"person_name": WHY, "phone": WHY}).data is UNSET
+
+
+@pytest.mark.parametrize("unit", ['\\"', '"a":[', '"a":"b",', "[1,", '{"pin":1', "1234a ", '"', "\\", '"\\'])
+def test_broken_json_in_a_text_takes_no_longer(unit: str) -> None:
+    text = '{"' + unit * (200_000 // len(unit))
+    started = time.process_time()
+    assert not list(_views.fields(text)) or unit == '"a":"b",'
+    assert _views.quoted(text, [(5, 6, "x")]) == [(5, 6, "x")]
+    assert time.process_time() - started < 2
 
 
 def test_the_longest_match_wins_and_equals_go_by_precedence(redact: Redact) -> None:
@@ -535,10 +599,17 @@ NOISE = [
     "\u00a0",
 ]
 NOISE += ['{"ssn": "', '"}', '", "first_name":"Jane', "%40", "%20", "%2B", "\u200b", "\uff14\uff11", "\uff20", "\u3000"]
+NOISE += [
+    '{"pin":1234,"n":[',
+    '{"phone": 4155552671, ',
+    '"last_name":["Jane", "M\\u00fcller"]}',
+    '{"a":4111111111111111}',
+]
 NOISE += ["call ", "ssn ", "2024-01-15", "10:30:00", "n", "00", "x@", "::", "\U0001f600", "系"]
 texts = st.lists(st.sampled_from(EXAMPLES) | st.sampled_from(NOISE) | st.text(max_size=3), max_size=5).map("".join)
 digits = st.text("0123456789 -.()+/", max_size=24)
 names = st.sampled_from(["pin", "postal_code", "age", "latitude", "mrn", "religion"])
+names |= st.sampled_from(["nom", "Prénom", "name", "last_name"])
 names |= st.sampled_from(["a", "phone", "homePhone", "ssn", "card_number", "email", "iban", "ip", "x.y"]) | texts
 numbers = st.integers(-(2**63), 2**64 - 1) | st.sampled_from([4111111111111111, 4155552671, 123456789, 12345678, 6.0])
 numbers |= st.integers(-5, 10**6) | st.sampled_from([52.520008, -13.40, 0.5, 1e-7, 7.0])

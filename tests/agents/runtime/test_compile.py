@@ -92,6 +92,11 @@ def test_a_stage_that_says_so_stands_alone_under_auto(monkeypatch):
     assert [agent.name for agent in plan.agents] == ["tag-redact", "language", "hash"]
 
 
+def test_a_stage_may_stand_alone_as_its_options_say():
+    plan = compiled("name: orders\nstages: [tag, {hash: {enable_fuzzy: true}}, language, {hashing: {as: plain}}]")
+    assert [agent.name for agent in plan.agents] == ["tag", "hash", "language-plain"]
+
+
 def test_facts_come_from_the_stages(monkeypatch):
     monkeypatch.setattr(STAGES.load("geoip"), "ORIGINAL", True, raising=False)
     found = facts(compiled("name: orders\nstages: [{map: {as: who}}, geoip, {language: {enabled: false}}]"))

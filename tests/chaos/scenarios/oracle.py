@@ -16,7 +16,7 @@ import time
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -460,6 +460,8 @@ class Oracle:
             )
         except AssertionError as error:
             self.problems.append(f"stuck: {error}; {self.where()}")
+        with suppress(AssertionError):  # a worker that was started last may still be joining
+            wait_for(lambda: not self.groups(), seconds, "every group was stable", meanwhile)
         self.problems += self.groups()
 
     def groups(self) -> list[str]:

@@ -1,0 +1,1 @@
+"""IP addresses: their spellings and ranges, MaxMind DB files, reverse DNS."""
