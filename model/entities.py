@@ -13,6 +13,7 @@ import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -43,6 +44,7 @@ _CARRIED_BY: Final[Mapping[str, set[str]]] = {
 } | {
     "number": {"number"}, "latitude": {"number"}, "longitude": {"number"}, "boolean": {"boolean"},
 }  # fmt: skip
+MOST_FIELDS: Final = 2_000
 _LONGEST_NAME: Final = 200  # characters; longer ones are data in the wrong place
 _NAME_OF_ENTITY: Final = 0.7
 _NESTED: Final = 0.8
@@ -196,9 +198,12 @@ class Catalogue:
         return kind
 
     def rank(self, fields: Mapping[tuple[str, ...], Kind]) -> list[tuple[str, float]]:
-        """How much speaks for each entity, the most first; fields by their path, nested ones count less."""
+        """How much speaks for each entity, the most first; fields by their path, nested ones count less.
+
+        The first 2,000 fields speak: an object with more is a table by key, and what names the others have is data.
+        """
         scores: dict[str, float] = dict.fromkeys(self.entities, 0.0)
-        for path, kind in fields.items():
+        for path, kind in islice(fields.items(), MOST_FIELDS):
             likely = [match for match in self.match(".".join(path[-3:])) if self.fits(match, kind)]
             best = [match for match in likely if match.score == likely[0].score]
             for entity, name, score in best:  # a name that several entities have speaks for each a little

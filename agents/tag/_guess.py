@@ -8,7 +8,7 @@ by that name (``employer``). A relation is never guessed from two things merely 
 from penstock.agents.tag._infer import text
 from penstock.agents.tag._mapping import EntityMapping, Field, Mapping, RelationMapping
 from penstock.agents.tag._shape import ITEM, FieldPath, Shape
-from penstock.model.entities import MINIMUM, Catalogue, Kind, Match
+from penstock.model.entities import MINIMUM, MOST_FIELDS, Catalogue, Kind, Match
 
 _SURE = 0.9  # a property is taken where its name says so without an unknown prefix
 
@@ -45,6 +45,8 @@ def _objects(shape: Shape) -> dict[FieldPath, dict[str, Kind]]:
 
 
 def _entity(at: FieldPath, fields: dict[str, Kind], catalogue: Catalogue) -> EntityMapping | None:
+    if not fields or len(fields) > MOST_FIELDS:  # no field, or a table by key
+        return None
     called = catalogue.entities_called(_called(at))
     prefix = f"{_called(at)}." if called else ""
     scores = dict.fromkeys(catalogue.entities, 0.0)
@@ -52,7 +54,7 @@ def _entity(at: FieldPath, fields: dict[str, Kind], catalogue: Catalogue) -> Ent
     for entity in called:
         scores[entity] += MINIMUM
     best = max(scores, key=lambda entity: scores[entity])
-    if not fields or scores[best] < MINIMUM:
+    if scores[best] < MINIMUM:
         return None
     base, each = _split(at)
     properties: dict[str, tuple[float, str]] = {}

@@ -1,9 +1,11 @@
 """Replaying dead letters and releasing quarantined records, on a real Kafka."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from penstock.agents.runtime.messages import read_all
@@ -54,7 +56,21 @@ def letter(made: Any, offset: int, *, stage: str = "tag", code: str = "stage", *
     )
 
 
+async def ends(made: Any, isolation: str) -> dict[TopicPartition, int]:
+    consumer = made.cluster.reader(isolation_level=isolation)
+    await consumer.start()
+    try:
+        tps = [TopicPartition(made.plan.pipeline.raw_topic, partition) for partition in range(2)]
+        return dict(await consumer.end_offsets(tps))
+    finally:
+        await consumer.stop()
+
+
 async def raw(made: Any) -> list[Any]:
+    """All that is committed; a broker answers a commit before it has written so into the partitions."""
+    deadline = time.monotonic() + 30
+    while await ends(made, "read_committed") != await ends(made, "read_uncommitted"):
+        assert time.monotonic() < deadline
     pipeline = made.plan.pipeline
     return [m async for messages in read_all(made.cluster, pipeline.raw_topic, range(2)) for m in messages]
 
