@@ -85,6 +85,11 @@ bench-enrichers: setup ## what each enricher costs a record, for docs/reference/
 	$(BIN)/python bench/enrichers.py $(if $(ONLY),--only $(ONLY))
 	$(BIN)/python -m penstock.cli.reference
 
+.PHONY: bench-language
+bench-language: setup ## how often language is right, beside CLD2, fastText and lingua (DATA=file of language<TAB>text)
+	$(BIN)/python bench/language.py $(DATA)
+	$(BIN)/python -m penstock.cli.reference
+
 docs: setup ## generate the reference pages from the code
 	$(BIN)/python -m penstock.cli.reference
 

@@ -114,8 +114,12 @@ def main() -> int:
     parser.add_argument("--only", default="", help="names, separated by commas (default: all)")
     chosen = parser.parse_args()
     names = [name for name in chosen.only.split(",") if name] or enrichers()
-    before: dict[str, Any] = orjson.loads(FIGURES.read_bytes())["enrichers"] if FIGURES.exists() else {}
-    found = {name: figure for name, figure in before.items() if name in enrichers() and name not in names}
+    before: dict[str, Any] = orjson.loads(FIGURES.read_bytes()) if FIGURES.exists() else {}
+    found = {
+        name: figure
+        for name, figure in before.get("enrichers", {}).items()
+        if name in enrichers() and name not in names
+    }
     with tempfile.TemporaryDirectory() as folder:
         environ = {**os.environ, "GEOIP_DATABASE": str(networks.build(Path(folder) / "demo.mmdb"))}
         environ.setdefault("PENSTOCK_HASH_KEY", "0123456789abcdef" * 2)
@@ -123,7 +127,7 @@ def main() -> int:
             found[name] = measured(name, environ)
             print(f"{name:20} {orjson.dumps(found[name]).decode()}", flush=True)
     machine = {"python": platform.python_version(), "processor": _processor(), "cores": os.cpu_count()}
-    shown = {"machine": machine, "enrichers": dict(sorted(found.items()))}
+    shown = {**before, "machine": machine, "enrichers": dict(sorted(found.items()))}
     FIGURES.write_bytes(orjson.dumps(shown, option=orjson.OPT_INDENT_2) + b"\n")
     return 1 if chosen.only and any("why" in found[name] for name in names) else 0
 

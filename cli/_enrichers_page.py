@@ -49,6 +49,8 @@ def page() -> Iterator[str]:
         yield escape(sentence(first_line(module.__doc__)))
         yield _figure(name, measured.get(name, {}))
         yield rest(module.__doc__)
+        if name == "language" and "language" in figures:
+            yield from _languages(figures["language"])
         yield options(module.Config, leave_out=["enabled"]) or "It has no options of its own."
 
 
@@ -81,4 +83,35 @@ def _figure(name: str, figure: dict[str, Any]) -> str:
     return (
         f"{figure['cpu_us_new']:,.1f} µs of CPU a record with new values, {figure['cpu_us_seen']:,.1f} µs with seen"
         f" ones{given}: {rate:,.0f} records/s a core, {held} the limit of {words}."
+    )
+
+
+def _languages(figures: dict[str, Any]) -> Iterator[str]:
+    """How often `language` and what it is made of are right, as `make bench-language` measured it."""
+    kinds = {"sentence": "sentences", "pair": "pairs of words"}
+    count = " and ".join(f"{figures['texts'][kind]:,} {words}" for kind, words in kinds.items())
+    yield (
+        f"`make bench-language` measured how often the language is right, on {count} in {figures['languages']}"
+        " languages (drawn from the test texts of lingua, of the half that nothing was chosen by), and what a text"
+        " costs, in microseconds of CPU. Where no options are said, `min_text_length` and `confidence_threshold` are 0;"
+        " with the defaults what is too short or too unsure is left alone, and counts as wrong here."
+    )
+    yield table(
+        ("", *(f"{words}, {what}" for words in kinds.values() for what in ("right", "cost"))),
+        [
+            (
+                name,
+                *(
+                    shown
+                    for kind in kinds
+                    for shown in (f"{one[kind]['right']:.1%}", f"{one[kind]['microseconds']} µs")
+                ),
+            )
+            for name, one in figures["contenders"].items()
+        ],
+    )
+    yield "\n".join(
+        f"- Least often right in {words}: "
+        + ", ".join(f"{code} {right:.0%}" for code, right in figures["least_right"][kind].items())
+        for kind, words in kinds.items()
     )

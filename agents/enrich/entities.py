@@ -14,12 +14,23 @@ where an indicator was made harmless (``hxxp``, ``[.]``); ``value`` is the same 
 an ISO 8601 date, currency and amount, a domain in lower case. Of two that overlap the surer and longer one is kept; a
 URL's host is given besides the URL.
 
-The rules find what announces itself. On 66 texts with 115 annotations that were written beside them (kinder than the
-world: read the figures as what works, not as a promise) they find every indicator, date and sum of money, and 78% of
-the names of persons, organisations and places, 98% of those given being right. A name without title, legal form,
-known given name or entry in the short lists is missed: on news that is about half of them. ``engine: spacy`` or
-``gliner`` has a model find names in place of the rules; everything else stays with the rules. The model is a folder
-(or an installed package of spaCy) that you give; nothing is downloaded.
+The rules find what announces itself. Measured on 66 texts with 115 annotations that were written beside them (kinder
+than the world: read the figures as what works, not as a promise):
+
+=====================================================  =========  ======  ===========
+type                                                   precision  recall  annotations
+=====================================================  =========  ======  ===========
+person                                                 1.00       0.83    18
+organisation                                           0.93       0.74    19
+place                                                  1.00       0.78    23
+date                                                   1.00       1.00    10
+money                                                  1.00       1.00    12
+cve, domain, email, hash, ip, mitre, url, wallet       1.00       1.00    33
+=====================================================  =========  ======  ===========
+
+A name without title, legal form, known given name or entry in the short lists is missed: on news that is about half of
+them. ``engine: spacy`` or ``gliner`` has a model find names in place of the rules; everything else stays with the
+rules. The model is a folder (or an installed package of spaCy) that you give; nothing is downloaded.
 """
 
 from collections.abc import Callable

@@ -178,12 +178,13 @@ def _scored(
     shares = {dimension: _share(outcomes) for dimension, outcomes in found.items()}
     counted = {name: weights.get(name, 0) for name, share in shares.items() if share is not None}
     total = sum(counted.values())
+    checks = {name: sum(each.weight for each in outcomes) for name, outcomes in found.items()}
     issues = [
         {"dimension": name, "field": each.field, "rule": each.rule, "cost": round(cost, 4)}
         for name, weight in counted.items()
         if weight
         for each in found[name]
-        if (cost := weight / total * each.weight * (1 - each.passed) / sum(one.weight for one in found[name])) > 0
+        if (cost := weight / total * each.weight * (1 - each.passed) / checks[name]) > 0
     ]
     issues.sort(key=lambda issue: -float(str(issue["cost"])))
     score = sum((shares[name] or 0) * weight for name, weight in counted.items()) / total if total else None

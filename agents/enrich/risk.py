@@ -46,23 +46,22 @@ def _rule(name: str, points: float, reason: str, *conditions: dict[str, Any]) ->
 
 
 _GRAVE: Final = [
-    "ssn",
-    "credit_card",
-    "passport",
-    "iban",
-    "bank_account",
-    "private_key",
-    "password",
-    "api_key",
-    "health",
+    *("biometric", "ethnicity", "genetic", "health", "political_opinion", "religion", "sexual_orientation"),
+    *("credit_card", "bank_account", "iban", "medical_record", "passport", "driving_licence"),
+    *("api_key", "jwt", "password", "private_key", "url_credentials"),
+    *("ssn", "us_itin", "ca_sin", "mx_curp", "br_cpf", "uk_nino", "uk_nhs", "ie_pps", "za_id", "au_medicare", "au_tfn"),
+    *("be_nn", "ch_ahv", "de_tax_id", "dk_cpr", "es_nif", "fi_hetu", "fr_nir", "it_codice_fiscale", "nl_bsn", "pt_nif"),
+    *("no_fodselsnummer", "pl_pesel", "se_personnummer", "tr_tckn", "il_id", "in_aadhaar", "in_pan", "cn_ric"),
+    *("kr_rrn", "sg_nric"),
 ]
+"""Categories of `redact`: the special ones (GDPR, article 9), money, documents, secrets, numbers of persons."""
 
 RULES: Final = (
     _rule(
         "threat_intel",
         60,
         "an indicator of compromise was matched",
-        {"field": "enrichments.threat_intel.*", "operator": "exists"},
+        {"field": "enrichments.threat_intel.matches.*", "operator": "exists"},
     ),
     _rule(
         "license",

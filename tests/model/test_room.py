@@ -103,8 +103,8 @@ async def test_much_data_and_many_at_once(room: Room) -> None:
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("refuse", "truncated"), ("fail", "malformed"), ("recurse", "malformed"), ("spin", "cpu_limit"),
-     ("sleep", "timeout"), ("crash", "crashed"), ("die", "killed"),
+    [("refuse", "truncated"), ("fail", "malformed"), ("recurse", "malformed"), ("sleep", "timeout"),
+     ("crash", "crashed"), ("die", "killed"),
      ("lack", "unavailable"), ("leave", "crashed"), ("fill", "out_of_memory"),
      ("hoard", "out_of_memory"), ("nonsense", "crashed"), ("no_such_job", "malformed")],
 )  # fmt: skip
@@ -114,6 +114,15 @@ async def test_a_failure_is_one_jobs_alone(room: Room, name: str, why: str) -> N
     )
     assert bad == why
     assert [answer[0] for answer in good] == [bytes([n]) for n in range(4)]
+
+
+async def test_a_job_has_so_much_time_of_the_processor(jobs: str) -> None:
+    room = Room(SMALL.model_copy(update={"job_seconds": 90.0}))  # a second of processor may take long to get
+    try:
+        assert await failed(room, "spin", b"canary") == "cpu_limit"
+        assert (await room.run("jobs_of_tests:echo", b"a"))[0] == b"a"
+    finally:
+        room.close()
 
 
 async def test_files_cannot_be_written(room: Room, tmp_path: Path) -> None:

@@ -30,15 +30,15 @@ _MONTHS: Final = {
     for name in names.split()
 }
 _NAMES: Final = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_AMBIGUOUS: Final = frozenset(("may", "mar", "march", "mai", "sep", "dec", "mars", "jan"))
-"""Words, in lower case; with a capital, or a year, they are months."""
+_AMBIGUOUS: Final = frozenset(("may", "mar", "march", "sep", "dec"))
+"""Words, too; with a capital that begins no sentence, or a year, they are months."""
 _ISO: Final = re.compile(
     r"(?<![\w.-])(\d{4})([-/.])(\d{1,2})\2(\d{1,2})"
     r"(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?(?![\w-])"
 )
 _NUMERIC: Final = re.compile(r"(?<![\w./-])(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?![\w/-]|\.\d)")
 _DAY_FIRST: Final = re.compile(
-    rf"(?<![\w.])(\d{{1,2}})(?:st|nd|rd|th|er|\.)?(?: of| de)? ({_NAMES})\.?,?(?:(?: de| of)? (\d{{4}}))?(?!\w)",
+    rf"(?<![\w.])(\d{{1,2}})(?:st|nd|rd|th|er|\.)?(?: of| de)? ({_NAMES})(?:\.?,?(?: de| of)? (\d{{4}}))?(?!\w)",
     re.IGNORECASE,
 )
 _MONTH_FIRST: Final = re.compile(
@@ -110,12 +110,9 @@ def _dates(text: str) -> Iterator[Found]:
             yield Found("date", *match.span(), 0.9 if len(match[4]) == 4 else 0.7, one or "")
     for pattern, month, number, year in ((_DAY_FIRST, 2, 1, 3), (_MONTH_FIRST, 1, 2, 3)):
         for match in pattern.finditer(text):
-            if (
-                not match[month][0].isupper()
-                and match[month].lower() in ("may", "mar", "march", "mai", "sep", "dec")
-                and not match[year]
-            ):
-                continue
+            word = match[month].lower() in _AMBIGUOUS and not match[year]
+            if word and (not match[month][0].isupper() or f". {match[month]}" in match[0]):
+                continue  # "6 may", and "from 5 to 6. May I"
             day = _day(match[year] or "2000", str(_MONTHS[match[month].lower()]), match[number])
             if day:
                 whole = day if match[year] else f"--{day[5:]}"

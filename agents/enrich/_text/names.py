@@ -45,7 +45,8 @@ _FORM: Final = (
 )
 _FORMED: Final = re.compile(
     rf"(?<![\w@.-])((?:(?:{_WORD})(?: | & | and |, (?={_FORM}))){{1,5}}?)"
-    rf"({_FORM})(?![\w-])(?:(?<=Inc)\.|(?<=Corp)\.|(?<=Ltd)\.|(?<=Co)\.|(?<=S\.A)\.|(?<=L\.L\.C)\.|(?<=e\.V)\.)?"
+    rf"({_FORM})(?: (?:{_FORM})){{0,2}}(?![\w-])"
+    rf"(?:(?<=Inc)\.|(?<=Corp)\.|(?<=Ltd)\.|(?<=Co)\.|(?<=S\.A)\.|(?<=L\.L\.C)\.|(?<=e\.V)\.)?"
 )
 _OF: Final = re.compile(
     rf"(?<!\w)((?:University|Universität|Université|Ministry|Department|Bank|Bureau|Institute|College|Church|House|"

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib.util
+import re
 import sys
 import time
 from collections import Counter
@@ -61,6 +62,29 @@ def test_precision_and_recall() -> None:
     precision, recall = figures["names"]
     assert precision >= 0.9, figures
     assert recall >= 0.7, figures
+
+
+def test_the_page_says_what_is_measured() -> None:
+    figures, annotated = measured(), Counter(kind for _, found in _texts.TEXTS for kind, _ in found)
+    rows = re.findall(r"^([a-z, ]+?)  +([01]\.\d\d) +([01]\.\d\d) +(\d+)$", entities.__doc__ or "", re.MULTILINE)
+    kinds = {kind: row for row in rows for kind in row[0].split(", ")}
+    assert set(kinds) == set(annotated)
+    for kind, (_, *shares, _) in kinds.items():
+        assert [f"{share:.2f}" for share in figures[kind]] == shares, kind
+    for names, *_, count in rows:
+        assert sum(annotated[kind] for kind in names.split(", ")) == int(count)
+
+
+def test_the_longest_form_of_a_company_and_no_month_that_begins_a_sentence() -> None:
+    def texts(text: str) -> list[str]:
+        return [one["text"] for one in found(text)]
+
+    assert texts("It was paid to Deutsche Bank AG; and Acme Holdings Inc. agreed.") == [
+        "Deutsche Bank AG",
+        "Acme Holdings Inc.",
+    ]
+    assert texts("The price rose from 5 to 6. May the force be with you.") == []
+    assert texts("On 6 May, or le 6 mai, or on 6. Mai.") == ["6 May", "6 mai", "6. Mai"]
 
 
 @pytest.mark.parametrize(

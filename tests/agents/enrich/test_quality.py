@@ -1,6 +1,7 @@
 """quality: each dimension, the score, what cost points, and what becomes of a bad record."""
 
 import asyncio
+import time
 from typing import Any
 
 import orjson
@@ -149,6 +150,14 @@ def test_a_record_below_the_least_score() -> None:
 def test_many_issues_are_counted_not_listed() -> None:
     body = scored({f"f{n}": None for n in range(120)})
     assert (len(body["issues"]), body["more_issues"]) == (50, 70)
+
+
+def test_many_checks_cost_time_in_proportion() -> None:
+    record = Record(Kept(0, NOW, orjson.dumps({"tags": ["great"] * 40_000}), {}), "t/0/0")
+    judge = quality.build(quality.Config())
+    start = time.process_time()
+    judge(record)
+    assert time.process_time() - start < 5  # by the square of their number it would be a minute
 
 
 def test_the_score_stands_in_the_metadata_of_the_enriched_record() -> None:

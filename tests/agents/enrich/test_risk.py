@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from penstock.agents import registry
 from penstock.agents.enrich import risk
+from penstock.agents.redact._recognizer import RECOGNIZERS
+from penstock.model.component import Resources
 from penstock.model.record import Kept, Record
 
 AMOUNT = {"name": "amount", "when": [{"field": "amount", "operator": "gt", "value": 100}], "points": 40}
@@ -87,8 +89,8 @@ def test_the_score_stays_on_its_scale(points: list[float]) -> None:
 @pytest.mark.parametrize(
     ("notes", "score_", "rules"),
     [
-        ({"enrichments.threat_intel": {"ip": {"indicator": "x"}}}, 60, ["threat_intel"]),
-        ({"enrichments.threat_intel": {}}, 0, []),
+        ({"enrichments.threat_intel": {"matches": [{"indicator": "x"}]}}, 60, ["threat_intel"]),
+        ({"enrichments.threat_intel": {"matches": []}}, 0, []),
         ({"license": {"id": "X", "decision": "warn"}}, 25, ["license"]),
         ({"license": {"id": "MIT", "decision": "allow"}}, 0, []),
         ({"pii": [{"category": "email"}]}, 10, ["pii"]),
@@ -101,6 +103,25 @@ def test_rules_by_default(notes: dict[str, Any], score_: float, rules: list[str]
     found = score({}, notes)
     assert found["score"] == score_
     assert [factor["rule"] for factor in found["factors"]] == rules
+
+
+async def test_it_reads_what_threat_intel_writes() -> None:
+    bad = {"type": "indicator", "id": "indicator--1", "pattern": "[ipv4-addr:value = '198.51.100.7']"}
+    options = registry.configure("threat_intel", {"indicators": [{**bad, "valid_from": "1970-01-01T00:00:00Z"}]})
+    _, match = registry.build("threat_intel", options, Resources())
+    record = Record(Kept(0, 0, b'{"ip": "198.51.100.7"}', {}), "t/0/0")
+    (found,) = await match([record])  # type: ignore[operator, misc]
+    assert [factor["rule"] for factor in score({}, {"enrichments.threat_intel": found["threat_intel"]})["factors"]] == [
+        "threat_intel"
+    ]
+
+
+def test_what_is_critical_when_it_leaks_counts_as_grave() -> None:
+    modules = {name: RECOGNIZERS.load(name) for name in RECOGNIZERS.modules}
+    critical = {name for name, module in modules.items() if module.SEVERITY == "critical"}
+    assert critical <= set(risk._GRAVE) <= set(modules)
+    assert len(risk._GRAVE) == len({*risk._GRAVE})
+    assert {name for name, module in modules.items() if getattr(module, "SPECIAL", False)} <= set(risk._GRAVE)
 
 
 def test_no_value_of_the_record_is_in_it() -> None:
