@@ -437,6 +437,24 @@ def test_bytes_behind_the_pixels_of_a_gif(colours: int, size: tuple[int, int]) -
     assert found["data"] == data and found["removed"] == ["TrailingData"]
 
 
+def test_what_only_a_big_tiff_has_is_written_as_any_reader_takes_it() -> None:
+    data = bytearray(tiff(big_tiff=True))
+    (at,) = struct.unpack_from("<Q", data, 8)
+    (count,) = struct.unpack_from("<Q", data, at)
+    for place in range(at + 8, at + 8 + 20 * count, 20):
+        tag, _, number, value = struct.unpack_from("<HHQQ", data, place)
+        if tag in (256, 257) and number == 1:
+            struct.pack_into("<HHQQ", data, place, tag, 16, 1, value)  # LONG8
+    clean = scrub(bytes(data), **SCRUB)["data"]
+    assert clean[:4] == b"II*\0" and pixels(clean) == pixels(tiff())
+    (at,) = struct.unpack_from("<L", clean, 4)
+    (count,) = struct.unpack_from("<H", clean, at)
+    assert {struct.unpack_from("<H", clean, at + 4 + 12 * n)[0] for n in range(count)} <= set(range(1, 13))
+    for width in (4, 16):
+        assert reason(bytes(data[:4]) + struct.pack("<HHQ", width, 0, 16) + bytes(data[16:])) == "malformed"
+    assert reason(bytes(data[:12])) == "truncated"
+
+
 def test_gifs_that_are_odd_or_broken() -> None:
     out = io.BytesIO()
     picture("P").save(out, "GIF")
