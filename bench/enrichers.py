@@ -7,6 +7,7 @@ Every enricher that the registry finds is run, alone and without Kafka, on recor
 docstring, with the options that stand there: values of fields that `VALUES` knows (addresses, texts, numbers) differ
 from record to record, others are as in the example. Writes `agents/enrich/figures.json`, from which `make docs` makes
 `docs/reference/enrichers.md`. What cannot be run here (its server is not there) has no figure, and the page says so.
+Those of media are run on the photograph, the page and the recording of `media.py`, one record at a time.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import ast
 import asyncio
+import contextlib
 import doctest
 import gc
 import os
@@ -23,16 +25,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from types import ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
+import media
 import orjson
+import psutil
 
 from penstock.agents import registry
 from penstock.cli.demo import networks
-from penstock.model.component import Annotations, Enrich, EnrichBatch, EnrichRecord, Resources
+from penstock.model.component import Annotations, ApplyBatch, Enrich, EnrichBatch, EnrichRecord, Resources
 from penstock.model.errors import EnrichmentError
 from penstock.model.record import Kept, Record
 
@@ -136,6 +141,8 @@ def enrichers() -> list[str]:
 def measured(name: str, environ: dict[str, str]) -> dict[str, Any]:
     """The figures of an enricher, or why it has none."""
     try:
+        if name in media.MADE:
+            return measure_media(name, environ)
         return measure(name, examples(registry.STAGES.load(name), name), environ)
     except Skipped as skipped:
         return {"why": str(skipped)}
@@ -182,6 +189,36 @@ def measure(name: str, found: Sequence[Example], environ: dict[str, str]) -> dic
     }
 
 
+def measure_media(name: str, environ: dict[str, str]) -> dict[str, Any]:
+    """The same of an enricher of media, on contents that are made for it."""
+    field, make, count = media.MADE[name]
+    random = Random(2)
+    work = [_made(number, {field: make(random)}) for number in range(count + 1)]
+    with ExitStack() as stack:
+        if name != "exif_scrub":
+            environ = {**environ, "AI_ENGINE_URL": stack.enter_context(media.engine())}
+        runner = stack.enter_context(asyncio.Runner())
+        whole = _built(name, {}, environ, runner)
+
+        def enrich(frame: Sequence[Record]) -> Answers:
+            return [answer for record in frame for answer in whole([record])]
+
+        _round(enrich, work[:1])  # models are loaded at the first record
+        new = _round(enrich, work[1:])
+        seen = _round(enrich, work[1:])
+    return {
+        "records": count,
+        "cpu_us_new": round(new.cpu / count * 1e6, 2),
+        "cpu_us_seen": round(seen.cpu / count * 1e6, 2),
+        "wall_us_new": round(new.wall / count * 1e6, 2),
+        "options": {},
+    }
+
+
+def _made(number: int, data: dict[str, Any]) -> Record:
+    return Record(Kept(number, 1_736_330_400_000 + number, orjson.dumps(data), {}), f"bench.raw/0/{number}")
+
+
 class _Spent(NamedTuple):
     cpu: float
     wall: float
@@ -202,6 +239,8 @@ def _built(
         return lambda frame: [one(record.data) for record in frame]
     if kind is EnrichRecord:
         return lambda frame: [one(record) for record in frame]
+    if kind is ApplyBatch and name in media.MADE:
+        return lambda frame: [verdict.notes or None for verdict in runner.run(one(frame))]
     raise Skipped("it decides over records, and is measured with the stages")
 
 
@@ -230,8 +269,13 @@ def _round(enrich: Callable[[Sequence[Record]], Answers], work: Sequence[Record]
 
 
 def _cpu() -> float:
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
+    """Seconds of this process, of its children that live, and of those that ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = time.process_time() + ended.ru_utime + ended.ru_stime
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            spent += sum(child.cpu_times()[:2])
+    return spent
 
 
 def records(data: Sequence[dict[str, Any]], count: int, seed: int) -> list[Record]:
@@ -239,8 +283,7 @@ def records(data: Sequence[dict[str, Any]], count: int, seed: int) -> list[Recor
     random = Random(seed)
     made = []
     for number in range(count):
-        content = orjson.dumps(_varied(data[number % len(data)], random))
-        record = Record(Kept(number, 1_736_330_400_000 + number, content, {}), f"bench.raw/0/{number}")
+        record = _made(number, _varied(data[number % len(data)], random))
         assert record.data is not None
         assert record.layout is not None
         made.append(record)

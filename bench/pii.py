@@ -25,6 +25,7 @@ from typing import Any
 
 import peers
 import pii_corpus
+import pii_rare
 from rich.console import Console
 from rich.table import Table
 
@@ -91,7 +92,16 @@ def measured(corpus: Sequence[pii_corpus.Text]) -> tuple[list[list[Find]], dict[
         "bytes": sum(len(text.text.encode()) for text in corpus),
         "penstock": report(corpus, finds, BY_DEFAULT) | {"mb_per_second": speed},
         "penstock_on_request": on_request(corpus),
+        "penstock_rare": rare(pii_rare.records()),
     }
+
+
+def rare(records: Sequence[pii_rare.Annotated]) -> dict[str, Any]:
+    """Our scores in the categories that the corpus has no texts of."""
+    detect = detector(Config())
+    found = [one for at in range(0, len(records), FRAME) for one in detect([r.data for r in records[at : at + FRAME]])]
+    finds = [[(item.start, item.end, item.category) for item in one if not item.in_name] for one in found]
+    return report(records, finds, set(pii_rare.CATEGORIES))
 
 
 def on_request(corpus: Sequence[pii_corpus.Text]) -> dict[str, Any]:
@@ -119,6 +129,7 @@ def ours(
 def quality(result: dict[str, Any]) -> dict[str, Any]:
     """Precision and recall by category, and how many places of it there are in the corpus."""
     scores = result["penstock"]["categories"] | result["penstock_on_request"]["categories"]
+    scores = result["penstock_rare"]["categories"] | scores
     return {
         name: {
             "precision": round(score["precision"], 3),
@@ -168,7 +179,9 @@ def _best_of(found: Iterable[tuple[int, int, str, float]]) -> list[Find]:
 
 
 def report(
-    corpus: Sequence[pii_corpus.Text], finds: Sequence[Sequence[Find]], categories: set[str] | None = None
+    corpus: Sequence[pii_corpus.Text | pii_rare.Annotated],
+    finds: Sequence[Sequence[Find]],
+    categories: set[str] | None = None,
 ) -> dict[str, Any]:
     """Scores by category and over all; on hard negatives the share of texts in which nothing is found."""
     right, false, missed = Counter[str](), Counter[str](), Counter[str]()
@@ -224,6 +237,7 @@ def show(result: dict[str, Any]) -> None:
     for heading in ("category", "precision", "recall", "F2", "Presidio: precision", "recall", "F2"):
         table.add_column(heading, justify="left" if heading == "category" else "right")
     ours = result["penstock"]["categories"] | result["penstock_on_request"]["categories"]
+    ours = result["penstock_rare"]["categories"] | ours
     for name, score in sorted(ours.items()):
         table.add_row(name, *_cells(score), *_cells(rival.get("categories", {}).get(name)))
     table.add_section()

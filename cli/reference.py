@@ -179,9 +179,10 @@ def _recognizers() -> Iterator[str]:
     yield "What the stage [`redact`](STAGES.md#redact) looks for, and what it puts in place of what it finds."
     yield (
         "Precision is the share of finds that were right, recall the share of places that were found, both on the"
-        " annotated texts of `bench/pii_corpus.py` (`make bench-pii` measures them anew, beside Presidio). The texts"
-        " are made by rules, in English, German, French and Spanish, and kinder than the world: read the figures as"
-        " what works, not as a promise. Categories without figures are not in those texts. On request means: only where"
+        " annotated texts of `bench/pii_corpus.py` and, for categories that are rare in texts, the records of"
+        " `bench/pii_rare.py` (`make bench-pii` measures them anew, beside Presidio). Both are made by rules, and"
+        " kinder than the world: read the figures as what works, not as a promise. A place that another category takes"
+        " as well (a South African number that is a valid card number) counts as missed. On request means: only where"
         " `categories` names it."
     )
     yield table(

@@ -5,7 +5,7 @@ underscore; nothing in them is a component.
 
 ============  ==========================================================================  ============================
 ``_lookups``  templates, references, what is kept of them, calls of APIs                  lookup, http_api
-``_media``    formats of pictures, child processes to take them apart in, the AI engine   exif_scrub, hash, ocr, stt
+``_media``    formats of pictures, hashes by what they show, the AI engine                exif_scrub, hash, ocr, stt
 ``_network``  addresses, MaxMind DB files, reverse DNS                                    geoip, rdns
 ``_rules``    conditions over a record, forms of values                                   quality, risk, classify
 ``_state``    what is remembered of records, and by what they are compared                dedup, entity_resolution

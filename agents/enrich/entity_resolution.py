@@ -4,8 +4,8 @@
 {'cluster_id': 'ent_e8d85ebc41a1419a', 'new': True, 'score': 0.0, 'fields': []}
 
 1. **Blocking.** Records are compared that agree in one of ``blocking``: rules of fields joined by ``+``, each as it is
-   in plain form (case, blanks and compatible characters aside) or through ``:soundex``, ``:first3``, ``:last4`` or
-   ``:digits``.
+   in plain form (case, blanks and compatible characters aside) or through ``:soundex`` (which leaves words without
+   Latin letters as they are, and sorts them), ``:first3``, ``:last4`` or ``:digits``.
 2. **Comparison.** Each field of ``compare`` is compared by rapidfuzz: ``exact``, ``jaro_winkler``, ``token_sort``,
    ``levenshtein`` or ``digits`` (the digits alone).
 3. **Weight.** A field that agrees adds log2(m/u), one that does not adds log2((1-m)/(1-u)), one between its ``partial``
@@ -62,6 +62,11 @@ def _digits(text: str) -> str:
     return "".join(letter for letter in text if letter.isdecimal())
 
 
+def _sound(text: str) -> str:
+    """How a name sounds; one in other letters than Latin ones is itself, in whatever order its words stand."""
+    return soundex(text) or " ".join(sorted(text.split()))
+
+
 _COMPARATORS: Final[dict[str, Callable[[str, str], float]]] = {
     "exact": lambda one, other: float(one == other),
     "jaro_winkler": JaroWinkler.similarity,
@@ -71,7 +76,7 @@ _COMPARATORS: Final[dict[str, Callable[[str, str], float]]] = {
 }
 _TRANSFORMS: Final[dict[str, Callable[[str], str]]] = {
     "": lambda text: text,
-    "soundex": soundex,
+    "soundex": _sound,
     "first3": lambda text: text[:3],
     "last4": lambda text: text[-4:],
     "digits": _digits,

@@ -35,7 +35,8 @@ itself, or where ``output`` is set and a reference would lead to what is not cle
 ``too_many_pixels``, ``too_large``, ``empty``  it has more than ``max_pixels`` or ``max_bytes``, or nothing
 ``bad_content``                                it is a data: URL that cannot be decoded
 ``timeout``, ``cpu_limit``, ``out_of_memory``  it took more than ``job_seconds`` or its like, or ``timeout_seconds``
-``crashed``, ``killed``                        the process that took it apart ended
+``crashed``                                    the process that took it apart ended
+``killed``                                     the system, or somebody, ended that process
 ``unavailable``                                a library for it cannot be loaded here
 ``unreachable``, ``not_found``, ``refused``    its server or store does not answer, has nothing there, or says no
 ``bad_reference``, ``unsupported_scheme``      its reference is no URL, or of a scheme that is not allowed

@@ -1,9 +1,11 @@
 """bench/enrichers.py: what is measured, on which records, and what is said where nothing can be."""
 
+from random import Random
 from types import ModuleType
 from typing import Any
 
 import enrichers as bench
+import media
 import orjson
 import pytest
 
@@ -80,3 +82,12 @@ def test_an_enricher_that_fails_has_no_figure() -> None:
     with pytest.raises(bench.Skipped, match=r"failed here: (server_failed|timeout)"):
         options = {"nameservers": ["127.0.0.1:1"], "timeout_seconds": 0.5}
         bench.measure("rdns", [bench.Example({"ip": "8.8.8.8"}, options)], {})
+
+
+def test_a_figure_of_media(monkeypatch: pytest.MonkeyPatch) -> None:
+    field, make, _ = media.MADE["exif_scrub"]
+    monkeypatch.setitem(media.MADE, "exif_scrub", (field, make, 2))
+    found = bench.measured("exif_scrub", {})
+    assert found["records"] == 2
+    assert found["cpu_us_new"] > 0
+    assert make(Random(1)) == make(Random(1)) != make(Random(2))

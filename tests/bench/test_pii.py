@@ -40,10 +40,24 @@ def test_the_corpus_is_the_same_every_time_and_varied(pii: ModuleType) -> None:
             behind = end
 
 
+def test_categories_that_are_rare_in_texts_have_records(pii: ModuleType) -> None:
+    rare = pii.pii_rare
+    records = rare.records()
+    assert records[:50] == rare.records(50)
+    assert sum(not record.entities for record in records) > 1500
+    assert {category for record in records for *_, category in record.entities} == set(rare.CATEGORIES)
+    for record in records:
+        (text,) = record.data.values()
+        assert all(text[first:last].strip() for first, last, _ in record.entities)
+    measured = json.loads(pii.QUALITY.read_text(encoding="utf-8"))
+    assert set(measured) == set(pii.RECOGNIZERS.modules)
+
+
 def test_the_goals_are_met_and_the_published_figures_are_these(pii: ModuleType) -> None:
     _, result = pii.measured(pii.pii_corpus.texts())
     assert result["penstock"]["all"]["f2"] >= 0.95
     assert result["penstock"]["hard_negatives"]["precision"] >= 0.95
+    assert result["penstock_rare"]["all"]["f2"] >= 0.95
     published = json.loads(pii.QUALITY.read_text(encoding="utf-8"))
     assert published == pii.quality(result), "make bench-pii writes them anew"
 

@@ -1,1 +1,1 @@
-"""Pictures and recordings: the child processes they are taken apart in, one module a format, and the AI engine."""
+"""Pictures and recordings: one module a format, hashes by what they show, and the AI engine."""

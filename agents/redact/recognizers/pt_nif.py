@@ -18,7 +18,7 @@ CATEGORY: Final = "pt_nif"
 SEVERITY: Final = "high"
 CONFIDENCE: Final = (0.95,)
 
-_WORDS: Final = "nif|contribuinte|número fiscal|numero fiscal"
+_WORDS: Final = "nif|número de contribuinte|numero de contribuinte|contribuinte|número fiscal|numero fiscal"
 _VALUE: Final = "[1-9][0-9]{2} ?[0-9]{3} ?[0-9]{3}"
 
 CANDIDATE: Final = (candidate(_WORDS),)

@@ -91,6 +91,16 @@ def test_a_replay_is_told_what_was_said() -> None:
     assert stream.put("t/0/2", name="Bob Carter", email="bob@example.com") == said[2]
 
 
+@pytest.mark.parametrize(
+    ("name", "again"), [("Иван Петров", "петров  ИВАН"), ("王 小明", "王 小明"), ("محمد علي", "علي محمد")]
+)
+def test_names_in_other_letters_than_latin_ones_are_compared_as_well(name: str, again: str) -> None:
+    stream = Stream(blocking=["name:soundex"])
+    first = stream.put(name=name, birth_date="1980-01-02")
+    assert stream.put(name=again, birth_date="1980-01-02")["cluster_id"] == first["cluster_id"]
+    assert stream.put(name=f"{name} {name}", birth_date="1980-01-02")["new"] is True
+
+
 def test_rules_of_several_fields_and_the_message_key() -> None:
     compare = [{"field": "city", "by": "levenshtein", "threshold": 0.85, "m": 0.9, "u": 0.0001}]
     stream = Stream(blocking=["@key + zip:first3"], compare=compare)
