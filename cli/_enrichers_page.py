@@ -92,9 +92,11 @@ def _languages(figures: dict[str, Any]) -> Iterator[str]:
     count = " and ".join(f"{figures['texts'][kind]:,} {words}" for kind, words in kinds.items())
     yield (
         f"`make bench-language` measured how often the language is right, on {count} in {figures['languages']}"
-        " languages (drawn from the test texts of lingua, of the half that nothing was chosen by), and what a text"
-        " costs, in microseconds of CPU. Where no options are said, `min_text_length` and `confidence_threshold` are 0;"
-        " with the defaults what is too short or too unsure is left alone, and counts as wrong here."
+        " languages (drawn from the half of the test texts of lingua by which one number was chosen: what a guess of"
+        " CLD2 counts beside fastText's), and what a text costs, in microseconds of CPU on a machine that was busy with"
+        " other work: compare them with each other. Where no options are said, `min_text_length` and"
+        " `confidence_threshold` are 0; with the defaults what is too short or too unsure is left alone,"
+        " and counts as wrong here."
     )
     yield table(
         ("", *(f"{words}, {what}" for words in kinds.values() for what in ("right", "cost"))),

@@ -49,7 +49,11 @@ def _cell(text: str) -> str:
 
 def code(value: Any) -> str:
     """A value as YAML flow style would have it, in a code span."""
-    return f"`{json.dumps(value, ensure_ascii=False, default=str)}`"
+    return f"`{json.dumps(value, ensure_ascii=False, default=_plain)}`"
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json", exclude_defaults=True) if isinstance(value, BaseModel) else str(value)
 
 
 def sentence(text: str) -> str:

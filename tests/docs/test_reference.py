@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from penstock.agents.enrich import risk
+from penstock.agents.enrich._rules.conditions import Condition
 from penstock.agents.registry import STAGES
 from penstock.cli import _enrichers_page, _errors_page, _markdown, reference
 from penstock.model.environment import VARIABLES
@@ -69,6 +71,14 @@ def test_an_enricher_without_a_figure_is_not_measured(monkeypatch: pytest.Monkey
     rows = [line for line in _enrichers_page.page() if line.startswith("| enricher")]
     assert "| not measured | not measured |" in rows[0]
     assert "µs of CPU a record" not in rows[0]
+
+
+def test_defaults_that_are_models_are_shown_as_a_pipeline_file_has_them() -> None:
+    rule = risk.Rule(name="r", points=5, when=(Condition(field="a", operator="gt", value=1),))
+    assert _markdown.code([rule]) == (
+        '`[{"name": "r", "when": [{"field": "a", "operator": "gt", "value": 1}], "points": 5.0}]`'
+    )
+    assert "Condition(" not in Path(reference.__file__).parents[1].joinpath("docs", "STAGES.md").read_text()
 
 
 def test_every_variable_is_on_the_page_once() -> None:

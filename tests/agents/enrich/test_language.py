@@ -123,6 +123,7 @@ def test_eld_corrects_what_cld2_is_sure_of_only_where_it_is_sure_itself() -> Non
     german = SENTENCES["de"][0]
     assert other.checked([("de", 0.96)], german) == [("de", 0.96)]
     assert other.checked([("nl", 0.96)], german) == [("de", 0.8), ("nl", 0.2)]
+    assert other.checked([("nl", 0.96)], f"\0{german}") == [("de", 0.8), ("nl", 0.2)]  # in C a text ends there
     assert other.checked([("nn", 0.96)], german) == [("nn", 0.96)]  # of what it does not know it says nothing
     assert other.checked([("sv", 0.9)], "mot de passe") == [("sv", 0.9)]  # where it is not sure, CLD2 is right
     assert other.preferred([("sv", 0.9)], "mot de passe") == [("fr", 0.5), ("sv", 0.5)]
