@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from penstock.model.errors import ConfigurationError, ServiceUnreachableError
@@ -199,7 +200,7 @@ def test_the_ai_engine_is_started_beside_the_others_and_ends_its_children(home: 
     assert httpx.post(url, json={}).status_code == 401
     answer = httpx.post(url, json={"content_base64": "bm8gc291bmQ="}, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
-    children = [int(pid) for pid in Path(f"/proc/{info.pid}/task/{info.pid}/children").read_text().split()]
+    children = [child.pid for child in psutil.Process(info.pid).children()]
     assert children
     assert host.stop(home)
     until(lambda: all(gone(child) for child in children))
