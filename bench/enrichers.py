@@ -6,8 +6,8 @@
 Every enricher that the registry finds is run, alone and without Kafka, on records that are made of the examples in its
 docstring, with the options that stand there: values of fields that `VALUES` knows (addresses, texts, numbers) differ
 from record to record, others are as in the example. Writes `agents/enrich/figures.json`, from which `make docs` makes
-`docs/reference/enrichers.md`. What cannot be run here (its server is not there) has no figure, and the page says so.
-Those of media are run on the photograph, the page and the recording of `media.py`, one record at a time.
+`docs/reference/enrichers.md`. What cannot be run here has no figure, and the page says so. Those of media are run on
+the photograph, the page and the recording of `media.py`, one record at a time; `http_api` asks that of `local_api.py`.
 """
 
 from __future__ import annotations
@@ -24,22 +24,25 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from types import ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
+import local_api
 import media
 import orjson
 import psutil
 
 from penstock.agents import registry
+from penstock.agents.state import Draft
 from penstock.cli.demo import networks
-from penstock.model.component import Annotations, ApplyBatch, Enrich, EnrichBatch, EnrichRecord, Resources
+from penstock.model.component import Annotations, ApplyBatch, ApplyState, Enrich, EnrichBatch, EnrichRecord, Resources
 from penstock.model.errors import EnrichmentError
 from penstock.model.record import Kept, Record
+from penstock.model.verdict import Keep, Verdict
 
 HERE = Path(__file__).resolve().parent
 FIGURES = HERE.parent / "agents" / "enrich" / "figures.json"
@@ -57,6 +60,9 @@ AGENTS: Final = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS {}_5 like Mac OS X) AppleWebKit/605.1.15 Version/{}.5 Mobile/15E148",
     "Mozilla/5.0 (compatible; Googlebot/2.{}; +http://www.google.com/bot{}.html)",
 )
+
+FIRST: Final = ("Ann", "Bruno", "Chiara", "Diego", "Elena", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Katya", "Luis")
+LAST: Final = ("Almeida", "Berger", "Conti", "Dubois", "Eriksen", "Fischer", "Garcia", "Horvat", "Jansen", "Kowalska")
 
 
 def _ip(random: Random) -> str:
@@ -82,6 +88,14 @@ def _phone(random: Random) -> str:
     return f"+4930{random.randrange(10**6, 10**7)}"
 
 
+def _email(random: Random) -> str:
+    return f"{_name(random).replace(' ', '.').lower()}{random.randrange(10**6)}@example.com"
+
+
+def _name(random: Random) -> str:
+    return f"{random.choice(FIRST)} {random.choice(LAST)}"
+
+
 def _price(random: Random) -> str:
     return f"EUR {random.randrange(1, 900)}.{random.randrange(100, 1000)},{random.randrange(10, 100)}"
 
@@ -93,6 +107,9 @@ VALUES: Final[dict[str, Callable[[Random], Any]]] = {
     **dict.fromkeys(("user_agent", "ua"), _agent),
     **dict.fromkeys(("phone", "tel"), _phone),
     **dict.fromkeys(("price", "amount", "total"), _price),
+    "email": _email,
+    "name": _name,
+    "who": lambda random: str(random.randrange(10**9)),
 }
 """Name of a field -> a value for it."""
 
@@ -106,6 +123,10 @@ class Example(NamedTuple):
 
 class Skipped(Exception):  # noqa: N818 - says why there is no figure
     """Why an enricher has no figure."""
+
+
+class AddedNothingError(Skipped):
+    """It adds nothing to these records."""
 
 
 def main() -> int:
@@ -143,6 +164,11 @@ def measured(name: str, environ: dict[str, str]) -> dict[str, Any]:
     try:
         if name in media.MADE:
             return measure_media(name, environ)
+        if name == "http_api":
+            with local_api.serving() as url:
+                path = "/users/{{who}}"
+                found = measure(name, [Example({"who": "7"}, {"url": url + path})], environ)
+                return {**found, "options": {"url": f"http://127.0.0.1{path}"}}  # its port is another each time
         return measure(name, examples(registry.STAGES.load(name), name), environ)
     except Skipped as skipped:
         return {"why": str(skipped)}
@@ -151,14 +177,20 @@ def measured(name: str, environ: dict[str, str]) -> dict[str, Any]:
 
 
 def examples(module: ModuleType, name: str) -> list[Example]:
-    """The data and options of each call ``run(name, {…}, option=…)`` in the docstring whose values are literal."""
-    found = []
+    """The data and options of each call ``run(name, {…}, option=…)`` in the docstring whose values are literal.
+
+    A value may be a name that the docstring gave one before.
+    """
+    found: list[Example] = []
+    named: dict[str, ast.expr] = {}
     for example in doctest.DocTestParser().get_examples(module.__doc__ or ""):
         for node in ast.walk(ast.parse(example.source)):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                named[node.targets[0].id] = node.value
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "run" and len(node.args) == 2:
                 try:
-                    called, data = (ast.literal_eval(each) for each in node.args)
-                    options = {each.arg: ast.literal_eval(each.value) for each in node.keywords if each.arg}
+                    called, data = (_literal(each, named) for each in node.args)
+                    options = {each.arg: _literal(each.value, named) for each in node.keywords if each.arg}
                 except ValueError:
                     continue
                 if called == name and isinstance(data, dict):
@@ -168,16 +200,31 @@ def examples(module: ModuleType, name: str) -> list[Example]:
     return found
 
 
+def _literal(node: ast.expr, named: Mapping[str, ast.expr]) -> Any:
+    """The value of an expression. Raises ValueError where it is no literal."""
+
+    class Named(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return named.get(node.id, node)
+
+    return ast.literal_eval(Named().visit(node))
+
+
 def measure(name: str, found: Sequence[Example], environ: dict[str, str]) -> dict[str, Any]:
     """CPU and wall time a record in the enricher, with new values and with seen ones."""
     example = found[0]
     data = [each.data for each in found if each.options == example.options]
     with asyncio.Runner() as runner:
         enrich = _built(name, example.options, environ, runner)
-        _round(enrich, records(data, 64, seed=0))  # models are loaded at the first record
-        spent = _round(enrich, records(data, 64, seed=1))
+        own = False
+        try:
+            _round(enrich, records(data, 64, seed=0))  # models are loaded at the first record
+        except AddedNothingError:  # what it looks for stands in the example's own text
+            own = True
+            _round(enrich, records(data, 64, seed=0, own=own))
+        spent = _round(enrich, records(data, 64, seed=1, own=own))
         count = max(64, min(MOST_RECORDS, int(64 * ENOUGH_SECONDS / max(spent.wall, 1e-6))))
-        work = records(data, count, seed=2)
+        work = records(data, count, seed=2, own=own)
         new = _round(enrich, work)
         seen = min((_round(enrich, work) for _ in range(5)), key=lambda each: each.cpu)
     return {
@@ -239,9 +286,26 @@ def _built(
         return lambda frame: [one(record.data) for record in frame]
     if kind is EnrichRecord:
         return lambda frame: [one(record) for record in frame]
-    if kind is ApplyBatch and name in media.MADE:
-        return lambda frame: [verdict.notes or None for verdict in runner.run(one(frame))]
-    raise Skipped("it decides over records, and is measured with the stages")
+    if kind is ApplyBatch:
+        return lambda frame: [_added(verdict) for verdict in runner.run(one(frame))]
+    if kind is ApplyState:
+        state = Draft()
+        return lambda frame: [_added(_remembering(one, record, state)) for record in frame]
+    return lambda frame: [_added(one(record)) for record in frame]
+
+
+def _remembering(function: Any, record: Record, state: Draft) -> Verdict:
+    """The verdict of a stage with state, which then remembers the record."""
+    draft = Draft(state)
+    verdict: Verdict = function(record, draft)
+    draft.keep()
+    return verdict
+
+
+def _added(verdict: Verdict) -> Annotations:
+    """What a verdict adds to its record, or that there is one."""
+    notes = verdict.notes if isinstance(verdict, Keep) else {}
+    return notes or {"verdict": {"is": type(verdict).__name__}}
 
 
 def _round(enrich: Callable[[Sequence[Record]], Answers], work: Sequence[Record]) -> _Spent:
@@ -264,7 +328,7 @@ def _round(enrich: Callable[[Sequence[Record]], Answers], work: Sequence[Record]
     if failed:
         raise Skipped(f"it failed here: {', '.join(sorted(failed))}")
     if not any(answers):
-        raise Skipped("it adds nothing to the records of its example")
+        raise AddedNothingError("it adds nothing to the records of its example")
     return spent
 
 
@@ -278,24 +342,29 @@ def _cpu() -> float:
     return spent
 
 
-def records(data: Sequence[dict[str, Any]], count: int, seed: int) -> list[Record]:
-    """Records made of these, decoded, each with values of its own where `VALUES` knows the field."""
+def records(data: Sequence[dict[str, Any]], count: int, seed: int, *, own: bool = False) -> list[Record]:
+    """Records made of these, decoded, each with values of its own where `VALUES` knows the field.
+
+    With `own` what stands there comes behind the new value.
+    """
     random = Random(seed)
     made = []
     for number in range(count):
-        record = _made(number, _varied(data[number % len(data)], random))
+        record = _made(number, _varied(data[number % len(data)], random, own))
         assert record.data is not None
         assert record.layout is not None
         made.append(record)
     return made
 
 
-def _varied(value: Any, random: Random, name: str = "") -> Any:
+def _varied(value: Any, random: Random, own: bool, name: str = "") -> Any:
     if isinstance(value, dict):
-        return {key: _varied(item, random, key) for key, item in value.items()}
+        return {key: _varied(item, random, own, key) for key, item in value.items()}
     if isinstance(value, list):
-        return [_varied(item, random, name) for item in value]
-    return VALUES[name](random) if name in VALUES and isinstance(value, str) else value
+        return [_varied(item, random, own, name) for item in value]
+    if name not in VALUES or not isinstance(value, str):
+        return value
+    return f"{VALUES[name](random)} {value}" if own else VALUES[name](random)
 
 
 def _processor() -> str:

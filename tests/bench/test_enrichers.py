@@ -41,8 +41,13 @@ def test_examples_with_their_options() -> None:
     1
     >>> run("y", {"a": 1})
     >>> run("x", {"a": picture})
+    >>> rule = {"points": 45}
+    >>> run("x", {"b": 1}, rules=[rule])
     """
-    assert bench.examples(module(text), "x") == [bench.Example({"a": 1}, {"size": 2})]
+    assert bench.examples(module(text), "x") == [
+        bench.Example({"a": 1}, {"size": 2}),
+        bench.Example({"b": 1}, {"rules": [{"points": 45}]}),
+    ]
     with pytest.raises(bench.Skipped, match="no example"):
         bench.examples(module("z: y."), "z")
 
@@ -71,6 +76,17 @@ def test_what_cannot_run_has_a_reason(name: str, why: str) -> None:
     found: dict[str, Any] = bench.measured(name, {})
     assert list(found) == ["why"]
     assert found["why"].startswith(why)
+
+
+def test_the_words_of_an_example_stay_where_they_are_what_is_looked_for() -> None:
+    made = bench.records([{"text": "CVE-2021-44228", "n": 1}], 3, seed=1, own=True)
+    assert all(each.data["text"].endswith(" CVE-2021-44228") for each in made)
+    assert len({each.data["text"] for each in made}) == 3
+
+
+def test_every_enricher_has_a_figure() -> None:
+    figures = orjson.loads(bench.FIGURES.read_bytes())["enrichers"]
+    assert [name for name in bench.enrichers() if "cpu_us_new" not in figures.get(name, {})] == []
 
 
 def test_an_enricher_that_adds_nothing_has_no_figure() -> None:
