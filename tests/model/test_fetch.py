@@ -6,7 +6,7 @@ import datetime
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,26 +63,19 @@ def answer(status: int, body: bytes = b"", *headers: str) -> bytes:
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
-@contextlib.asynccontextmanager
-async def serving(context: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    told = Server()
-    tasks: set[asyncio.Task[None]] = set()
+@pytest.fixture
+def serving(listening: Callable[..., Any]) -> Callable[..., Any]:
+    @contextlib.asynccontextmanager
+    async def make(context: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+        told = Server()
+        async with listening(told.serve, ssl=context) as told.port:
+            yield told
 
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.ensure_future(told.serve(reader, writer)))
-
-    running = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
-    told.port = running.sockets[0].getsockname()[1]
-    yield told
-    running.close()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await running.wait_closed()
+    return make
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
+async def server(serving: Callable[..., Any]) -> AsyncIterator[Server]:
     async with serving() as told:
         yield told
 
@@ -152,7 +145,7 @@ async def test_a_slow_server_is_given_up(server: Server) -> None:
     assert await reason(Fetcher(quick), drips) == "timeout"
 
 
-async def test_nobody_listens() -> None:
+async def test_nobody_listens(serving: Callable[..., Any]) -> None:
     async with serving() as told:
         url = told.url
     assert await reason(Fetcher(LOCAL), url) == "unreachable"
@@ -291,7 +284,9 @@ def certificate(folder: Path, name: str) -> Path:
     return path
 
 
-async def test_tls_is_to_the_name_not_to_the_address(tmp_path: Path, monkeypatch: Any) -> None:
+async def test_tls_is_to_the_name_not_to_the_address(
+    serving: Callable[..., Any], tmp_path: Path, monkeypatch: Any
+) -> None:
     path = certificate(tmp_path, "pictures.test")
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -59,26 +60,20 @@ class Server:
                 await writer.wait_closed()
 
 
-@contextlib.asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
-    told = Server()
-    tasks: set[asyncio.Task[None]] = set()
+@pytest.fixture
+def serving(listening: Callable[..., Any]) -> Callable[[], Any]:
+    @contextlib.asynccontextmanager
+    async def make() -> AsyncIterator[Server]:
+        told = Server()
+        async with listening(told.serve) as port:
+            told.url = f"http://127.0.0.1:{port}"
+            yield told
 
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.ensure_future(told.serve(reader, writer)))
-
-    running = await asyncio.start_server(connected, "127.0.0.1", 0)
-    told.url = f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}"
-    yield told
-    running.close()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await running.wait_closed()
+    return make
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
+async def server(serving: Callable[[], Any]) -> AsyncIterator[Server]:
     async with serving() as told:
         yield told
 
@@ -325,7 +320,7 @@ async def test_a_server_that_drips_is_given_up_as_well():
     await running.wait_closed()
 
 
-def test_another_event_loop_gets_its_own_connections():
+def test_another_event_loop_gets_its_own_connections(serving: Callable[[], Any]):
     async def scenario(client: ServiceClient) -> object:
         async with serving() as told:
             client.address = told.says(answer(200)).url
