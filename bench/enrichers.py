@@ -290,16 +290,8 @@ def _built(
         return lambda frame: [_added(verdict) for verdict in runner.run(one(frame))]
     if kind is ApplyState:
         state = Draft()
-        return lambda frame: [_added(_remembering(one, record, state)) for record in frame]
+        return lambda frame: [_added(one(record, state)) for record in frame]
     return lambda frame: [_added(one(record)) for record in frame]
-
-
-def _remembering(function: Any, record: Record, state: Draft) -> Verdict:
-    """The verdict of a stage with state, which then remembers the record."""
-    draft = Draft(state)
-    verdict: Verdict = function(record, draft)
-    draft.keep()
-    return verdict
 
 
 def _added(verdict: Verdict) -> Annotations:

@@ -61,13 +61,7 @@ def read_answers(path: Path) -> Answers:
     PipelineFileError
         It cannot be read, or says something that is no answer; with file, line and key.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PipelineFileError(f"cannot be read: {error.strerror or type(error).__name__}", file=str(path)) from None
-    except UnicodeDecodeError:
-        raise PipelineFileError("cannot be read: it is not UTF-8", file=str(path)) from None
-    source = Source(text, str(path))
+    source = Source.load(path)
     if not isinstance(source.data, dict):
         raise PipelineFileError("answers are a mapping of keys", file=str(path), line=1)
     try:

@@ -52,9 +52,6 @@ class Vocabulary:
                 for near in (word, *_without_one(word)):
                     self._near.setdefault(near, word)
 
-    def knows(self, word: str) -> bool:
-        return word in self._concepts
-
     def concepts(self, name: str) -> tuple[str, ...]:
         """The concepts of a name, in its order; a word that is not known is itself."""
         found: dict[str, None] = {}

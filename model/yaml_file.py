@@ -8,8 +8,9 @@ Pipeline files (`penstock.topology.load`) and policies of `redact` are read with
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Self, TypeAlias, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -59,6 +60,17 @@ class Source:
             RecursionError,
         ) as error:  # control characters, 2024-99-99, & and * in rings
             raise self._error(f"not YAML: {type(error).__name__}", file=file) from None
+
+    @classmethod
+    def load(cls, path: Path, error: type[PipelineFileError] = PipelineFileError) -> Self:
+        """That of the file at `path`. Raises `error` where it cannot be read, is no YAML, or names a key twice."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as failed:
+            raise error(f"cannot be read: {failed.strerror or type(failed).__name__}", file=str(path)) from None
+        except UnicodeDecodeError:
+            raise error("cannot be read: it is not UTF-8", file=str(path)) from None
+        return cls(text, str(path), error)
 
     def _walk(self, node: yaml.Node | None, path: KeyPath) -> None:
         if len(self.lines) > _MOST_KEYS:

@@ -38,20 +38,17 @@ def loads(text: str, environ: Mapping[str, str], *, file: str = "pipeline.yml") 
 
 def read(path: Path, environ: Mapping[str, str]) -> tuple[Pipeline, Source]:
     """The pipeline in the file at `path`, and the file, for errors that are found later; see `load`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PipelineFileError(f"cannot be read: {error.strerror or type(error).__name__}", file=str(path)) from None
-    except UnicodeDecodeError:
-        raise PipelineFileError("cannot be read: it is not UTF-8", file=str(path)) from None
-    return reads(text, environ, file=str(path))
+    return _pipeline(Source.load(path), environ)
 
 
 def reads(text: str, environ: Mapping[str, str], *, file: str = "pipeline.yml") -> tuple[Pipeline, Source]:
     """The pipeline in `text`, and the text with its lines; see `load`."""
-    source = Source(text, file)
+    return _pipeline(Source(text, file), environ)
+
+
+def _pipeline(source: Source, environ: Mapping[str, str]) -> tuple[Pipeline, Source]:
     if not isinstance(source.data, dict):
-        raise PipelineFileError("a pipeline file is a mapping of keys", file=file, line=1)
+        raise PipelineFileError("a pipeline file is a mapping of keys", file=source.file, line=1)
     data = _substitute(source.data, (), source, environ)
     if env := environ.get("AF_ENV"):
         data = {"env": env} | data

@@ -74,13 +74,7 @@ def load(path: Path) -> PolicyFile:
         The file is missing, is not YAML, has an unknown key or a wrong value, or names a category or a strategy that
         does not exist.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PolicyFileError(f"cannot be read: {error.strerror or type(error).__name__}", file=str(path)) from None
-    except UnicodeDecodeError:
-        raise PolicyFileError("cannot be read: it is not UTF-8", file=str(path)) from None
-    source = Source(text, str(path), PolicyFileError)
+    source = Source.load(path, PolicyFileError)
     if not isinstance(source.data, dict):
         raise PolicyFileError("a policy file is a mapping of keys", file=str(path), line=1)
     try:
