@@ -2,12 +2,15 @@
 
 One transactional producer a partition: its id fences a zombie. One transaction holds, for a run of frames,
 
-1. the enriched records (sent as ready-made batches; every send is awaited: a transaction commits although a batch in
-   it failed, unless the client looks),
-2. the progress record (`penstock.agents.runtime.progress`): what was delivered, and from which input,
-3. the consumed offset, for lag displays and purging,
-4. a marker for each record that the stage `license` set aside (`penstock.agents.runtime.replay`): that it is nowhere
+1. the enriched records (sent as ready-made batches),
+2. the progress record (`penstock.agents.runtime.progress`): what was delivered, and from which input: the consumed
+   offset. The group commits it too, but later and outside, for lag displays and purging only: inside it would cost two
+   more requests of each transaction,
+3. a marker for each record that the stage `license` set aside (`penstock.agents.runtime.replay`): that it is nowhere
    else is settled with this transaction, so it may be released.
+
+All are sent before the first of them is waited for, so that they share requests; every one is waited for before the
+commit, because a transaction commits although a batch in it failed, unless the client looks.
 
 At open the producer is initialised first, which aborts what a predecessor left open, and only then is the progress
 topic read: what it says is what stands in the enriched topic. An unknown outcome (a commit without an answer) ends the
@@ -16,6 +19,7 @@ owner, and the next one finds out the same way.
 A record that the broker refuses (too large, a timestamp it does not take) is found by halving, set aside, and left out.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -24,7 +28,6 @@ from typing import Final
 import orjson
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import InvalidTimestampError, KafkaError, MessageSizeTooLargeError, RecordTooLargeError
-from aiokafka.structs import OffsetAndMetadata
 
 from penstock.agents.chain import Aside
 from penstock.agents.continuity import Place
@@ -128,7 +131,7 @@ class Deliver:
             await self._deliver(run)
         metrics.FRAME_SECONDS.labels(*self._labels).observe(time.perf_counter() - began)
         metrics.BYTES_IN.labels(*self._labels).inc(self._reader.received - received)
-        return None  # committed in the transaction
+        return self._reader.position
 
     async def skipped(self, position: int) -> None:
         """Nothing to do: frames topics hold no transactions, and empty frames advance us themselves."""
@@ -198,38 +201,38 @@ class Deliver:
         producer, place = self._producer, run.place
         await producer.begin_transaction()
         try:
-            await self._send(kept)  # 1
+            sent = await self._send(kept)  # 1
             progress = Progress(run.topic_id, place.epoch, place.next, self._plan.last_frames, place.input)
             key = f"{self._plan.pipeline.raw_topic}/{self._partition}".encode()
-            await producer.send_and_wait(  # 2
-                self._plan.progress_topic, encode(progress), key=key, partition=self._partition
+            sent.append(  # 2
+                await producer.send(self._plan.progress_topic, encode(progress), key=key, partition=self._partition)
             )
-            offsets = {self._tp: OffsetAndMetadata(place.input + 1, f"{place.epoch} {place.next}")}
-            await producer.send_offsets_to_transaction(offsets, self._plan.deliver_group)  # 3
-            await self._settle(run.entries)  # 4
+            sent += await self._settle(run.entries)  # 3
+            for future in sent:
+                await future
         except _REFUSED:
             await producer.abort_transaction()
             raise
         await producer.commit_transaction()
         self._committed = place.epoch, place.next
 
-    async def _settle(self, entries: list[Entry]) -> None:
+    async def _settle(self, entries: list[Entry]) -> list["asyncio.Future[object]"]:
+        assert self._producer is not None
         pipeline, sent = self._plan.pipeline, []
         for entry in entries:
             if isinstance(entry, Stub) and entry.outcome == "quarantined" and entry.stage == RELEASED_STAGE:
                 id = record_id(pipeline.raw_topic, self._partition, entry)
                 key, at = message_key(pipeline.name, entry.stage, id), raw_place(self._partition, entry.offset)
                 sent.append(
-                    await self._producer.send(  # type: ignore[union-attr] # only called in a transaction
+                    await self._producer.send(
                         pipeline.quarantine_topic, None, key=key, headers=[(HEADER_SETTLED, at)],
                         partition=self._partition,
                     )
                 )  # fmt: skip
-        for future in sent:
-            await future
+        return sent
 
-    async def _send(self, entries: list[Kept]) -> None:
-        """Send the records in batches and wait for every one of them."""
+    async def _send(self, entries: list[Kept]) -> list["asyncio.Future[object]"]:
+        """Send the records in batches; what is done when the broker has them."""
         producer = self._producer
         assert producer is not None
         topic, sent, size = self._plan.pipeline.enriched_topic, [], 0
@@ -249,9 +252,8 @@ class Deliver:
                 batch.append(timestamp=at, key=key, value=value, headers=headers)
         if batch.record_count():
             sent.append(await producer.send_batch(batch, topic, partition=self._partition))
-        for future in sent:
-            await future
         metrics.BYTES_OUT.labels(*self._labels).inc(size)
+        return sent
 
     def _value(self, entry: Kept, id: bytes, now: float) -> bytes | None:
         if entry.data is None:
