@@ -33,6 +33,7 @@ from faust.types import TP
 from faust.types.tables import TableT
 
 from penstock.agents.runtime.cluster import HEARTBEAT_SECONDS, SESSION_SECONDS, Cluster
+from penstock.agents.runtime.one_loop import InLoop
 from penstock.agents.runtime.restoring import Restoring
 from penstock.topology.plan import Agent
 
@@ -130,9 +131,7 @@ class Consumer(driver.Consumer):
         thread = self._thread
         if not wanted:
             return {}
-        return await thread.call_thread(
-            thread._fetch_records, thread._ensure_consumer(), wanted, timeout=timeout, max_records=most
-        )
+        return await thread._fetch_records(thread._ensure_consumer(), wanted, timeout=timeout, max_records=most)
 
     def _new_consumer_thread(self) -> "_Thread":
         return _Thread(self, loop=self.loop, beacon=self.beacon)
@@ -168,7 +167,7 @@ class Consumer(driver.Consumer):
         self._committed_offset[tp] = offset
 
 
-class _Thread(driver.AIOKafkaConsumerThread):
+class _Thread(InLoop):
     """Where Faust's consumer lives."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
