@@ -90,7 +90,12 @@ class Batching(_Part):
 
     frame_bytes: int = Field(900 * 1024, ge=1024, le=900 * 1024, description="Largest frame before compression.")
     frame_records: int = Field(500, ge=1, le=10_000, alias="batch_size", description="Most records in a frame.")
-    linger_ms: int = Field(20, ge=0, le=60_000, description="How long, while records flow, more are waited for.")
+    linger_ms: int = Field(
+        40,
+        ge=0,
+        le=60_000,
+        description="How long, while records flow, more are waited for; up to five times as long by a busy worker.",
+    )
     claim_bytes: int = Field(256 * 1024, ge=1024, description="Larger values travel by reference (claim check).")
     claim_store: str | None = Field(None, description="fsspec URL of the claim store; a local folder where absent.")
 

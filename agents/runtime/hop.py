@@ -294,6 +294,8 @@ class Hop:
 
     async def _purge(self) -> None:
         """Delete input frames that this agent is done with, but the tail, which the agent before it reads."""
+        for lane in self._lanes.values():
+            lane.save()
         floors = {
             TopicPartition(tp.topic, tp.partition): RecordsToDelete(lane.place.input - TAIL_FRAMES)
             for tp, lane in self._lanes.items()

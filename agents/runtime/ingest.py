@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import orjson
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 
 from penstock.agents.chain import Aside, trace
 from penstock.agents.runtime import metrics
@@ -30,7 +30,7 @@ from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.progress import read_progress
 from penstock.agents.runtime.tail import bounds, frames_tail
-from penstock.agents.runtime.topic_ids import topic_id, topic_ids
+from penstock.agents.runtime.topic_ids import TopicId, topic_ids
 from penstock.codecs.avro import AvroDecoder
 from penstock.codecs.frame import Frame
 from penstock.codecs.json import canonical
@@ -87,7 +87,7 @@ class Ingest:
         cluster: Cluster,
         plan: Plan,
         partition: int,
-        producer: AIOKafkaProducer,
+        topic_id: TopicId,
         writer: FrameWriter,
         letters: DeadLetters,
         payloads: Payloads,
@@ -96,7 +96,7 @@ class Ingest:
         self._cluster = cluster
         self._plan = plan
         self._partition = partition
-        self._producer = producer
+        self._topic_id = topic_id
         self._writer = writer
         self._letters = letters
         self._payloads = payloads
@@ -167,8 +167,8 @@ class Ingest:
 
     async def _check_topic(self) -> None:
         """Step 4. Asked after the messages were read: what was read before the topic was deleted is the old one's."""
-        raw = self._plan.pipeline.raw_topic
-        if await topic_id(self._producer, raw) != self._start.topic_id:
+        if await self._topic_id.now() != self._start.topic_id:
+            raw = self._plan.pipeline.raw_topic
             raise PenstockError(f"{raw} was deleted or made anew while it was read")
         self._checked = time.monotonic()
 

@@ -48,6 +48,8 @@ from penstock.codecs.frame import Frame, decode
 from penstock.topology.spec import Batching
 
 UNDER_WAY = 4
+CHECKPOINT_SECONDS = 0.5
+"""How long the table may stand behind: each write to it is a message of its changelog."""
 LATE_SECONDS = 10 * healing.HEAL_EVERY_SECONDS
 SMALL_BYTES = 64 * 1024
 """A lane may hold more frames than its share as long as they are smaller than this, on average."""
@@ -143,6 +145,8 @@ class Lane:
         self._comes: int | None = place.input if place else None  # None: whatever comes first
         self._behind = place.input + 1 if place else 0
         self._ours = True
+        self._saved = 0.0
+        self._unsaved: Arrival | None = None
         self._waiting = Waiting(shared.batching.frame_records, shared.batching.frame_bytes)
         self._under_way: asyncio.Queue[_Sent] = asyncio.Queue(UNDER_WAY - 1)  # and one that is being waited for
         self.tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._settle())]
@@ -173,6 +177,7 @@ class Lane:
 
     async def look(self, lag: int) -> None:
         """Step 4: a hole at the end of a quiet partition is not seen by any frame."""
+        self.save()
         now = time.monotonic()
         if self._frames:  # they wait behind one that takes long, or that waits for a server: that is no hole
             self._seen = now
@@ -367,12 +372,19 @@ class Lane:
             self._waiting.stir()
 
     def _reach(self, sent: _Sent, reached: Place) -> None:
-        partition = self._tp.partition
-        entry = [reached.epoch, reached.next, reached.input]
-        if not sent.silent:
-            sent.arrivals[0].context.run(self._shared.table.__setitem__, partition, entry)
         self.place = reached
-        metrics.NEXT.labels(*self._labels, str(partition)).set(reached.next)
+        if not sent.silent:
+            self._unsaved = sent.arrivals[0]  # whole: its context holds the event by a weak reference
+            if time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
+                self.save()
+        metrics.NEXT.labels(*self._labels, str(self._tp.partition)).set(reached.next)
         metrics.FRAME_SECONDS.labels(*self._labels).observe(time.perf_counter() - sent.began)
         if sent.counts is not None:
             sent.counts.add(self._labels)
+
+    def save(self) -> None:
+        """Write the place to the table, if it is not there yet."""
+        if self._unsaved is not None and self.place is not None and self._may_act():
+            entry = [self.place.epoch, self.place.next, self.place.input]
+            self._unsaved.context.run(self._shared.table.__setitem__, self._tp.partition, entry)
+            self._saved, self._unsaved = time.monotonic(), None

@@ -10,6 +10,7 @@ that failure; whoever runs it starts a new owner, which begins with clean buffer
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +24,7 @@ from aiokafka.structs import OffsetAndMetadata
 from penstock.agents.runtime import metrics
 from penstock.agents.runtime.cluster import Cluster, Message
 from penstock.agents.runtime.lease import Lease
+from penstock.agents.runtime.load import Load
 from penstock.agents.runtime.logs import logger
 from penstock.agents.runtime.plain_records import Packed, plain
 from penstock.agents.runtime.topics import HOW_TO_GROW
@@ -59,12 +61,13 @@ class Handler(Protocol):
 class Linger:
     """How long the broker gathers messages before it answers a fetch.
 
-    While messages flow it waits for `bytes` of them, or `ms` milliseconds, so that a frame gets more than one; when
-    none came for a while, the first one that comes is handed on at once.
+    While messages flow it waits for `bytes` of them, or `ms` milliseconds, so that a frame gets more than one, and the
+    longer the busier this process is; when none came for a while, the first one that comes is handed on at once.
     """
 
     bytes: int
     ms: int
+    load: Load
 
 
 @dataclass(slots=True)
@@ -93,6 +96,9 @@ class Owner:
         Passed to the consumer (``isolation_level``, ``auto_offset_reset``, ``metadata_max_age_ms`` …).
     linger
         None hands messages on as they come.
+    spacing : float
+        Seconds from the beginning of one call of a handler to that of the next, at least; what comes meanwhile is
+        handled together.
     """
 
     cluster: Cluster
@@ -104,6 +110,7 @@ class Owner:
     lease: Lease
     options: dict[str, Any] = field(default_factory=dict)
     linger: Linger | None = None
+    spacing: float = 0.0
     owned: dict[TopicPartition, _Owned] = field(default_factory=dict, init=False)
     joined: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     """Set at the first assignment."""
@@ -175,7 +182,7 @@ class Owner:
         if self.linger is not None:
             fetcher = self.consumer._fetcher
             fetcher._fetch_min_bytes = self.linger.bytes if flowing else 1
-            fetcher._fetch_max_wait_ms = self.linger.ms if flowing else IDLE_FETCH_MS
+            fetcher._fetch_max_wait_ms = int(self.linger.ms * self.linger.load.stretch) if flowing else IDLE_FETCH_MS
 
     async def _stands_at(self, offsets: Mapping[TopicPartition, int]) -> bool:
         """Whether one of these is where we read on in a partition that we own."""
@@ -192,9 +199,13 @@ class Owner:
                     await owned.handler.skipped(position)
 
     async def _serve(self, tp: TopicPartition, owned: _Owned) -> None:
+        began = 0.0
         while True:
             packed = await owned.queue.get()
             owned.busy = True
+            if (early := began + self.spacing - time.monotonic()) > 0:
+                await asyncio.sleep(early)
+            began = time.monotonic()
             while not owned.queue.empty():
                 packed += owned.queue.get_nowait()
             if owned.paused:

@@ -4,6 +4,7 @@ aiokafka speaks Metadata up to version 5; ids came with version 10. The request 
 declared here (https://kafka.apache.org/protocol, Metadata), in aiokafka's own terms.
 """
 
+import asyncio
 import uuid
 from io import BytesIO
 from typing import Any
@@ -118,6 +119,32 @@ async def topic_ids(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, s
 async def topic_id(producer: AIOKafkaProducer, name: str) -> str:
     """The id of a topic, asked over a producer that is there anyway; empty where there is no such topic."""
     return (await _ask(producer.client, [name])).get(name, "")
+
+
+class TopicId:
+    """The id of one topic, for many who ask: those who ask in the same turn of the event loop share one request."""
+
+    def __init__(self, producer: AIOKafkaProducer, name: str) -> None:
+        self._producer = producer
+        self._name = name
+        self._asking: asyncio.Task[str] | None = None
+
+    async def now(self) -> str:
+        """The id by an answer to a request that was sent after this was called; empty where there is no such topic."""
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+            self._asking.add_done_callback(_looked_at)
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> str:
+        self._asking = None  # the request leaves now: who comes later needs a later one
+        return await topic_id(self._producer, self._name)
+
+
+def _looked_at(task: "asyncio.Task[str]") -> None:
+    """Whoever waited may have been cancelled; then nobody else asks what became of it."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _ask(client: AIOKafkaClient, names: list[str]) -> dict[str, str]:
