@@ -77,8 +77,8 @@ STEPS: dict[str, dict[str, Step]] = {
         "position": Step(("agents.runtime.deliver:read_progress",), rare=True),
         "begin": Step((f"{_PRODUCER}.begin_transaction",)),
         "records": Step((f"{_PRODUCER}.send_batch",)),
-        "watermark": Step((f"{_PRODUCER}.send_and_wait?.progress",)),
-        "offsets": Step((f"{_PRODUCER}.send_offsets_to_transaction",)),
+        "watermark": Step((f"{_PRODUCER}.send?.progress",)),
+        "offsets": Step(("agents.runtime.owner:Owner._commit",)),
         "commit": Step((f"{_PRODUCER}.commit_transaction",)),
     },
     "ledger": {
