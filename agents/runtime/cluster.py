@@ -23,7 +23,16 @@ import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import BrokerResponseError, KafkaError, kafka_errors
+from aiokafka.errors import (
+    BrokerResponseError,
+    CoordinatorNotAvailableError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+    kafka_errors,
+)
 from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import ConsumerRecord
 
@@ -46,6 +55,16 @@ class InvalidRecordError(BrokerResponseError):  # type: ignore[misc] # aiokafka 
     errno = 87
     message = "INVALID_RECORD"
 
+
+_AWAY = (
+    ConnectionError,
+    KafkaConnectionError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+    KafkaTimeoutError,
+    CoordinatorNotAvailableError,
+    BrokerUnreachableError,
+)
 
 # aiokafka does not know this code, and would tell it as UnknownError
 kafka_errors[InvalidRecordError.errno] = InvalidRecordError
@@ -74,6 +93,15 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka ships no typ
             for part in (self._fetcher, self._client):
                 with contextlib.suppress(Exception, asyncio.CancelledError):
                     await part.close()
+
+
+def broker_away(error: BaseException | None) -> bool:
+    """Whether an error says that no broker answers, or that what it came from does."""
+    while error is not None:
+        if isinstance(error, _AWAY):
+            return True
+        error = error.__cause__
+    return False
 
 
 def cancelled() -> bool:

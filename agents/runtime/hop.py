@@ -15,7 +15,8 @@ The protocol (the numbers stand in the code):
    and what it held is dropped: it will come again. After each await it is asked whether it may still act, which a
    process that stood still for longer than its lease may not either. While a place is being read there is no lane.
 6. **Order of effects.** Records set aside are acknowledged first, then the output frames are sent; when they are
-   acknowledged the table is written, then the event is acknowledged by hand. A crash between two of them repeats a
+   acknowledged the table is written (not for each frame: it may stand half a second behind), then the event is
+   acknowledged by hand. A crash between two of them repeats a
    frame, which the next hop trims. The next frame of a partition may be worked on and sent while some before it are
    under way: the broker takes them in order and nothing behind one that it refused, and each has the rest of its
    effects in its turn. One that fails ends the agent, which begins again with step 1.

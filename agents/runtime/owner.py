@@ -240,7 +240,11 @@ class Owner:
         metrics.PARTITIONS.labels(*self._labels).set(len(assigned))
         planned = self._planned(assigned)
         fresh = {tp: _Owned(self.make(tp.partition), asyncio.Queue(QUEUED_BATCHES)) for tp in planned}
-        starts = await asyncio.gather(*(owned.handler.open() for owned in fresh.values()))
+        try:
+            starts = await asyncio.gather(*(owned.handler.open() for owned in fresh.values()))
+        except BaseException:
+            await asyncio.gather(*(owned.handler.close() for owned in fresh.values()), return_exceptions=True)
+            raise
         if self._closing:
             await asyncio.gather(*(owned.handler.close() for owned in fresh.values()), return_exceptions=True)
             return

@@ -23,7 +23,7 @@ from aiokafka import AIOKafkaProducer
 from penstock.agents import registry
 from penstock.agents.chain import Chain
 from penstock.agents.runtime import metrics
-from penstock.agents.runtime.cluster import Cluster, cancelled
+from penstock.agents.runtime.cluster import Cluster, broker_away, cancelled
 from penstock.agents.runtime.deadletter import DeadLetters
 from penstock.agents.runtime.deliver import Deliver
 from penstock.agents.runtime.framing import FrameWriter
@@ -52,6 +52,8 @@ from penstock.topology.plan import DELIVER, INGEST, Agent, Plan, SinkAgent
 
 MOST_RESTARTS = 8
 RESTART_WINDOW_SECONDS = 180.0
+MOST_WAIT_SECONDS = 2.0
+"""For a broker that does not answer."""
 GATHERED_BYTES = 512 * 1024
 SPACING_SECONDS = 0.04
 """At least between two transactions of delivery in one partition: each is three requests, whatever it holds."""
@@ -142,6 +144,7 @@ class Worker:
 
     async def _supervise(self, name: str, service: Service, stop: asyncio.Event) -> None:
         failed: deque[float] = deque(maxlen=MOST_RESTARTS)
+        tried = 0
         log = logger().bind(pipeline=self.plan.pipeline.name, agent=name)
         while not stop.is_set():
             try:
@@ -152,6 +155,11 @@ class Worker:
                 code = error.code if isinstance(error, PenstockError) else type(error).__name__
                 metrics.RESTARTS.labels(self.plan.pipeline.name, name, code).inc()
                 log.warning("started anew", reason=code, detail=_detail(error))
+                if broker_away(error):  # however long that lasts: nobody else could go on either
+                    tried += 1
+                    await asyncio.sleep(min(0.2 * 2**tried, MOST_WAIT_SECONDS))
+                    continue
+                tried = 0
                 failed.append(time.monotonic())
                 if len(failed) == MOST_RESTARTS and failed[-1] - failed[0] < RESTART_WINDOW_SECONDS:
                     log.error("gave up", reason=code)
@@ -162,9 +170,9 @@ class Worker:
     async def _clients(self) -> AsyncIterator[tuple[AIOKafkaProducer, DeadLetters]]:
         """A producer of frames and the dead letters, for one life of a service: a broken producer stays broken."""
         producer = self.cluster.producer()
-        await producer.start()
         letters = DeadLetters(self.cluster, self.plan, producer)
         try:
+            await producer.start()
             yield producer, letters
         finally:
             with contextlib.suppress(Exception):

@@ -733,7 +733,7 @@ one_layout = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=150, derandomize=True, deadline=None)
 @given(frame=st.lists(one_layout, min_size=2, max_size=5))
 def test_records_of_one_layout_equal_the_slow_way(oracle: ModuleType, frame: list[dict[str, Any]]) -> None:
     known = oracle.recognizers()

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import structlog
+from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError
 
 from penstock.agents.runtime.cluster import Cluster
 from penstock.agents.runtime.metrics import REGISTRY
-from penstock.agents.runtime.worker import Worker
+from penstock.agents.runtime.worker import MOST_RESTARTS, Worker
 from penstock.model.component import Event
+from penstock.model.errors import BrokerUnreachableError, HoleError
 from penstock.topology.plan import plan
 from penstock.topology.spec import Pipeline
 
@@ -83,3 +85,51 @@ def test_what_stages_report_is_counted_and_logged(worker: Worker) -> None:
         worker.resources.report(Event("schema_drift", "the schema of acme:orders drifted"))
     assert [(one["event"], one["code"]) for one in logged] == [("the schema of acme:orders drifted", "schema_drift")]
     assert REGISTRY.get_sample_value("penstock_events_total", {"pipeline": "orders", "event": "schema_drift"}) == 1
+
+
+def _failing(errors: list[Exception], stop: asyncio.Event) -> Any:
+    """A service that meets one error after the other, then is told to stop."""
+    left = list(errors)
+
+    async def service(_: asyncio.Event) -> None:
+        if left:
+            raise left.pop(0)
+        stop.set()
+
+    return service
+
+
+def _wrapped() -> Exception:
+    """What aiokafka makes of a lost connection in its sender."""
+    error = KafkaError("Unexpected error during batch delivery")
+    error.__cause__ = KafkaConnectionError("closed")
+    return error
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def at_once(seconds: float) -> None:
+        assert seconds <= 10
+
+    monkeypatch.setattr("penstock.agents.runtime.worker.asyncio.sleep", at_once)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KafkaConnectionError(), NodeNotReadyError(), _wrapped(), ConnectionRefusedError(), BrokerUnreachableError("K", "h")],
+    ids=["connection", "node", "wrapped", "socket", "ours"],
+)
+async def test_a_broker_that_is_away_is_waited_for_however_long_it_takes(
+    worker: Worker, patient: None, error: Exception
+) -> None:
+    stop = asyncio.Event()
+    await worker._supervise("ingest", _failing([error] * 5 * MOST_RESTARTS, stop), stop)
+    assert stop.is_set()
+
+
+async def test_what_fails_again_and_again_for_another_reason_is_given_up(worker: Worker, patient: None) -> None:
+    stop = asyncio.Event()
+    errors = [HoleError("a hole"), KafkaConnectionError()] * MOST_RESTARTS
+    with pytest.raises(HoleError):
+        await worker._supervise("ingest", _failing(errors, stop), stop)
+    assert not stop.is_set()

@@ -92,13 +92,13 @@ def test_quotes_that_do_not_fit_cost_one_line(rows, data, found):
 
 
 def test_long_rows_and_longer_ones(rows):
-    data = b'a,b\n1,"' + b"x\n" * 400_000 + b'"\n2,' + b"y" * 1_000_001 + b'\n3,"open' + b"\nz,z" * 300_000
-    found = rows(data, max_record_bytes=1_000_000)
-    assert found[0] == (2, {"a": "1", "b": "x\n" * 400_000})
-    assert found[1] == (400_003, ("record_too_long", b"2," + b"y" * 65_534))
-    assert found[2] == (400_004, ("record_too_long", b'3,"open'))
-    assert found[3] == (400_005, {"a": "z", "b": "z"})
-    assert len(found) == 3 + 300_000
+    data = b'a,b\n1,"' + b"x\n" * 80_000 + b'"\n2,' + b"y" * 200_001 + b'\n3,"open' + b"\nz,z" * 60_000
+    found = rows(data, max_record_bytes=200_000)
+    assert found[0] == (2, {"a": "1", "b": "x\n" * 80_000})
+    assert found[1] == (80_003, ("record_too_long", b"2," + b"y" * 65_534))
+    assert found[2] == (80_004, ("record_too_long", b'3,"open'))
+    assert found[3] == (80_005, {"a": "z", "b": "z"})
+    assert len(found) == 3 + 60_000
 
 
 def test_types_are_strict_and_empty_cells_of_them_null(rows):

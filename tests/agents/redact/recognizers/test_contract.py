@@ -76,7 +76,7 @@ def test_negative_examples_hold_none(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("scan", FILTERS)
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=80, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_the_candidate_sees_what_the_exact_pattern_finds(name: str, scan: Any, data: st.DataObject) -> None:
     item = recognizer(name)
