@@ -3,6 +3,9 @@
 Labels never hold values of records: pipeline, agent, partition, stage, reason codes and kinds of components only.
 """
 
+from functools import cache
+from typing import TypeVar
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
@@ -10,12 +13,25 @@ REGISTRY = CollectorRegistry()
 _AGENT = ("pipeline", "agent")
 
 
+_Metric = TypeVar("_Metric", Counter, Gauge, Histogram)
+
+
+def _cached(metric: _Metric) -> _Metric:
+    """The metric, with `labels` remembered: each look-up takes a lock and checks every value, many a frame."""
+    metric.labels = cache(metric.labels)  # type: ignore[method-assign]
+    return metric
+
+
 def _counter(name: str, text: str, *labels: str) -> Counter:
-    return Counter(name, text, labels, registry=REGISTRY)
+    return _cached(Counter(name, text, labels, registry=REGISTRY))
 
 
 def _gauge(name: str, text: str, *labels: str) -> Gauge:
-    return Gauge(name, text, labels, registry=REGISTRY)
+    return _cached(Gauge(name, text, labels, registry=REGISTRY))
+
+
+def _histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
+    return _cached(Histogram(name, text, labels, buckets=buckets, registry=REGISTRY))
 
 
 RECORDS_IN = _counter("penstock_records_in_total", "Records that reached an agent.", *_AGENT)
@@ -33,19 +49,14 @@ VERDICTS = _counter(
 )
 PII = _counter("penstock_pii_total", "Fields in which PII was found, by category.", "pipeline", "category")
 STAGE_SECONDS = _counter("penstock_stage_seconds_total", "Time spent in a stage.", "pipeline", "agent", "stage")
-FRAME_RECORDS = Histogram(
-    "penstock_frame_records",
-    "Records a frame.",
-    _AGENT,
-    buckets=(1, 10, 50, 100, 250, 500, 1000, 2500, 5000),
-    registry=REGISTRY,
+FRAME_RECORDS = _histogram(
+    "penstock_frame_records", "Records a frame.", *_AGENT, buckets=(1, 10, 50, 100, 250, 500, 1000, 2500, 5000)
 )
-FRAME_SECONDS = Histogram(
+FRAME_SECONDS = _histogram(
     "penstock_frame_seconds",
     "From taking a frame to its acknowledged result.",
-    _AGENT,
+    *_AGENT,
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
-    registry=REGISTRY,
 )
 LAG = _gauge("penstock_lag_messages", "Messages between an agent and the end of its input.", *_AGENT, "partition")
 NEXT = _gauge("penstock_next_offset", "Raw offset that an agent owes next.", *_AGENT, "partition")

@@ -116,7 +116,13 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [KafkaConnectionError(), NodeNotReadyError(), _wrapped(), ConnectionRefusedError(), BrokerUnreachableError("K", "h")],
+    [
+        KafkaConnectionError(),
+        NodeNotReadyError(),
+        _wrapped(),
+        ConnectionRefusedError(),
+        BrokerUnreachableError("K", "h"),
+    ],
     ids=["connection", "node", "wrapped", "socket", "ours"],
 )
 async def test_a_broker_that_is_away_is_waited_for_however_long_it_takes(
