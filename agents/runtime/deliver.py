@@ -208,8 +208,7 @@ class Deliver:
                 await producer.send(self._plan.progress_topic, encode(progress), key=key, partition=self._partition)
             )
             sent += await self._settle(run.entries)  # 3
-            for future in sent:
-                await future
+            await asyncio.gather(*sent)  # the first that fails; what becomes of the others is looked at as well
         except _REFUSED:
             await producer.abort_transaction()
             raise

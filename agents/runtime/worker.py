@@ -35,6 +35,7 @@ from penstock.agents.runtime.logs import logger
 from penstock.agents.runtime.owner import LOST_CONNECTION, Handler, Linger, Owner
 from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.payloads import Payloads
+from penstock.agents.runtime.producing import Producing
 from penstock.agents.runtime.purge import purge_last_frames
 from penstock.agents.runtime.reference import References
 from penstock.agents.runtime.sink import SinkHandler
@@ -97,6 +98,7 @@ class Worker:
         )
         store = store_url(pipeline.batching.claim_store, self.home, pipeline.name)
         self._payloads = Payloads(Claims(store), pipeline)
+        self._producing = Producing(self.cluster.producer)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; then each service finishes or abandons its frame and leaves its group.
@@ -168,17 +170,14 @@ class Worker:
 
     @asynccontextmanager
     async def _clients(self) -> AsyncIterator[tuple[AIOKafkaProducer, DeadLetters]]:
-        """A producer of frames and the dead letters, for one life of a service: a broken producer stays broken."""
-        producer = self.cluster.producer()
-        letters = DeadLetters(self.cluster, self.plan, producer)
-        try:
-            await producer.start()
-            yield producer, letters
-        finally:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(letters.close(), 10)
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(producer.stop(), 10)
+        """The producer of frames and the dead letters, for one life of a service."""
+        async with self._producing.producer() as producer:
+            letters = DeadLetters(self.cluster, self.plan, producer)
+            try:
+                yield producer, letters
+            finally:
+                with contextlib.suppress(Exception):
+                    await asyncio.wait_for(letters.close(), 10)
 
     async def _ingest(self, stop: asyncio.Event) -> None:
         pipeline = self.plan.pipeline
