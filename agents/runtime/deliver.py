@@ -208,7 +208,9 @@ class Deliver:
                 await producer.send(self._plan.progress_topic, encode(progress), key=key, partition=self._partition)
             )
             sent += await self._settle(run.entries)  # 3
-            await asyncio.gather(*sent)  # the first that fails; what becomes of the others is looked at as well
+            for outcome in await asyncio.gather(*sent, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    raise outcome
         except _REFUSED:
             await producer.abort_transaction()
             raise
