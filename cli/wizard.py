@@ -441,8 +441,7 @@ async def _save(body: dict[str, Any], environ: dict[str, str]) -> dict[str, Any]
         answer = await client.request("POST", "/etl/configurations", json=body)
     finally:
         await client.close()
-    saved: dict[str, Any] = answer.json()
-    return saved
+    return client.read(answer, dict[str, Any])
 
 
 def _through_lists(found: "Preview") -> set[str]:

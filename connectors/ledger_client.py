@@ -71,30 +71,45 @@ class LedgerClient:
             if error.status == NOT_FOUND:
                 return None
             raise
-        return msgspec.json.decode(answer.content, type=ChainHead)
+        return self.client.read(answer, ChainHead)
 
     async def newest(self, chain: str, head: ChainHead) -> ledger.SignedHead:
         """The signed head of a chain's newest batch; `head` is where the chain stands, behind an entry at least."""
         path = f"/api/v1/batches/{quote(chain)}?from_seq={head.next_seq - 1}&limit=1"
         answer = await self.client.request("GET", path)
-        (newest,) = msgspec.json.decode(answer.content, type=_Batches).batches
-        return newest
+        batches = self.client.read(answer, _Batches).batches
+        if len(batches) != 1:
+            raise self.client.unusable(f"the answer holds {len(batches)} batches where one was asked for")
+        return batches[0]
 
     async def append(
         self, chain: str, head: ChainHead, entries: Sequence[ledger.Entry], next_offset: int
     ) -> ledger.SignedHead:
-        """Sign entries that follow `head`, and have them kept. Raises FencedError where somebody else was faster."""
+        """Sign entries that follow `head`, and have them kept.
+
+        Raises
+        ------
+        FencedError
+            Somebody else was faster.
+        ServiceUnreachableError
+            Nobody answers, or not with where the chain stands now: then it is not known whether they are kept.
+        """
         previous = bytes.fromhex(head.head_hash)
         sealed = ledger.seal(self._key, chain, entries, previous=previous, next_offset=next_offset)
         body = msgspec.json.encode(ledger.batch(sealed, self._key.public_key(), entries))
         try:
-            await self.client.request(
+            answer = await self.client.request(
                 "POST", "/api/v1/batches", content=body, headers={"Content-Type": "application/json"}
             )
         except RejectedError as error:
             if error.status == CONFLICT:
                 raise FencedError(f"the chain {chain} was continued by another writer") from None
             raise
+        stands = self.client.read(answer, ChainHead)
+        if (stands.next_seq, stands.next_offset, stands.head_hash) != (
+            sealed.next_seq, sealed.next_offset, sealed.head_hash,
+        ):  # fmt: skip
+            raise self.client.unusable("the answer does not say that the chain stands behind these entries")
         return sealed
 
     async def event(

@@ -3,7 +3,7 @@
 ==========================================  ============================================================
 answer                                      what `ServiceClient.request` does
 ==========================================  ============================================================
-2xx, 304 where a condition was sent         returns it
+2xx, 304 where a condition was sent         returns it; `ServiceClient.read` makes sure of what it says
 401, 403, 408, 429, 3xx, 5xx, none at all   tries again, then raises `ServiceUnreachableError`
 any other 4xx                               raises `RejectedError` at once
 longer than `largest`                       raises `OversizedAnswerError` at once, unread
@@ -27,9 +27,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 
 import httpx
+import msgspec
 
 from penstock.model.errors import ConfigurationError, OversizedAnswerError, RejectedError, ServiceUnreachableError
 
@@ -38,6 +39,7 @@ LONGEST_RETRY_AFTER: Final = 300.0
 """Seconds; a server that asks for more is taken to ask for this."""
 
 State = Literal["closed", "open", "half-open"]
+_T = TypeVar("_T")
 
 _WAIT: Final = frozenset((401, 403, 408, 429))
 _OF_THE_BODY: Final = frozenset((b"content-encoding", b"content-length", b"transfer-encoding"))
@@ -243,6 +245,24 @@ class ServiceClient:
             if not self.breaker.admit():
                 raise self._unreachable(answer, began)
             attempt += 1
+
+    def read(self, answer: httpx.Response, kind: type[_T]) -> _T:
+        """The JSON of an answer, as `kind`.
+
+        Raises
+        ------
+        ServiceUnreachableError
+            It is not that: something else answers at this address (a proxy, a page of a maintenance), so whether the
+            request had its effect is not known.
+        """
+        try:
+            return msgspec.json.decode(answer.content, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise self.unusable(f"the answer is not that of {self.name}") from None
+
+    def unusable(self, cause: str) -> ServiceUnreachableError:
+        """The error for an answer that came and cannot be used: it is waited for as one that did not come."""
+        return self._unreachable(_Failure(cause), time.monotonic())
 
     async def close(self) -> None:
         """Close the connections that are kept alive; the next request opens its own."""

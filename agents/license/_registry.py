@@ -34,7 +34,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from penstock.model.component import Resources
-from penstock.model.errors import ConfigurationError, RejectedError, ServiceUnreachableError
+from penstock.model.errors import ConfigurationError, RejectedError
 from penstock.model.http import ServiceClient
 from penstock.model.license import Finding, Use
 from penstock.model.signature import is_signed, read_public_key
@@ -218,10 +218,10 @@ class Registry:
         try:
             body = msgspec.json.decode(answer.content)
             if self._key is not None and (fault := self._fault(body, asked, self._key)):
-                raise self._unusable(fault)
+                raise self._client.unusable(fault)
             results = msgspec.convert(body, _Answer).results
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise self._unusable("the answer is not a license registry's") from None
+            raise self._client.unusable("the answer is not a license registry's") from None
         return {each.id: results.get(each.id, UNKNOWN) for each in asked}
 
     def _fault(self, body: Any, asked: list[_Id], key: Ed25519PublicKey) -> str:
@@ -242,9 +242,6 @@ class Registry:
         if abs(self._clock() - given) > _SIGNED_SECONDS:
             return "the signed answer is an old one, or the clocks differ"
         return ""
-
-    def _unusable(self, cause: str) -> ServiceUnreachableError:
-        return ServiceUnreachableError(NAME, self._client.address, variable=URL_VARIABLE, cause=cause)
 
     def _holds(self, answer: httpx.Response) -> float:
         """Seconds."""

@@ -202,7 +202,7 @@ async def _get(client: ServiceClient, path: str, shape: type[_T], absent: Any = 
         if error.status == NOT_FOUND and absent is not None:
             return absent  # type: ignore[no-any-return] # of the shape
         raise
-    return msgspec.json.decode(answer.content, type=shape)
+    return client.read(answer, shape)
 
 
 async def _published(cluster: Cluster, pipeline: str | None) -> dict[str, list[SignedHead]]:

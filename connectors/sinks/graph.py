@@ -9,6 +9,7 @@ already and are joined as they are.
 
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
 from penstock.model.component import Batch, Position, Receipt, Resources, Sink, SinkConfig
@@ -30,6 +31,15 @@ def build(config: Config, resources: Resources) -> Sink:
     return _Graph(client, resources.tenant)
 
 
+class _Position(msgspec.Struct):
+    epoch: int
+    next: int
+
+
+class _Applied(msgspec.Struct):
+    applied: int
+
+
 class _Graph:
     def __init__(self, client: ServiceClient, tenant: str) -> None:
         self.client = client
@@ -42,8 +52,8 @@ class _Graph:
             if error.status == NOT_FOUND:
                 return None
             raise
-        found = answer.json()
-        return Position(found["epoch"], found["next"])
+        found = self.client.read(answer, _Position)
+        return Position(found.epoch, found.next)
 
     async def write(self, batch: Batch) -> Receipt:
         head = {"stream": batch.stream, "epoch": batch.epoch, "first": batch.first, "next": batch.next}
@@ -57,7 +67,7 @@ class _Graph:
             if error.status == CONFLICT:
                 raise FencedError(f"the graph API misses records of {batch.stream} before {batch.first}") from None
             raise
-        return Receipt(written=answer.json()["applied"])
+        return Receipt(written=self.client.read(answer, _Applied).applied)
 
     async def close(self) -> None:
         await self.client.close()

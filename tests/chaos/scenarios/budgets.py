@@ -31,7 +31,9 @@ BUDGETS = {
 """By scenario; `test_<scenario>.py` holds it."""
 
 SIDE_BY_SIDE = {"short": 3, "full": 2}
-"""How many scenarios run at a time, most of them waiting for a timeout; the soak of `make chaos` runs alone."""
+"""How many scenarios run at a time, most of them waiting for a timeout."""
+ALONE = ("kills", "storm", "soak")
+"""Those that have the machine to themselves in `make chaos`: they measure."""
 
 
 def size() -> str:
