@@ -476,22 +476,26 @@ class Oracle:
 
     # stalls ---------------------------------------------------------------------------------------------------------
 
-    def stalls(self) -> dict[int, tuple[float, float, str]]:
-        """By partition: the longest wait behind one fault, the longest silence of all, and which fault that was.
+    def _gaps(self) -> Iterator[tuple[int, float, float, float, str]]:
+        """Each time between two records: partition, wait behind the last fault, silence, when that fault was and what.
 
         Only while there was a steady load. A silence may hold several faults: the wait counts from the last of them.
         """
-        longest: dict[int, tuple[float, float, str]] = {}
         for partition, found in sorted(self.arrivals.items()):
-            wait, silence, what = 0.0, 0.0, ""
             for begin, numbers in self.load.running:
                 times = [t for number, t in zip(found.numbers, found.times, strict=True) if number in numbers]
                 for before, after in zip([begin, *times], times, strict=False):
-                    last = max(((t, w) for t, w in self.faults.log if t < after), default=(begin, "the start"))
-                    silence = max(silence, after - before)
-                    if after - max(before, last[0]) > wait:
-                        wait, what = after - max(before, last[0]), last[1]
-            longest[partition] = (wait, silence, what)
+                    at, what = max(((t, w) for t, w in self.faults.log if t < after), default=(begin, "the start"))
+                    yield partition, after - max(before, at), after - before, at, what
+
+    def stalls(self) -> dict[int, tuple[float, float, str]]:
+        """By partition: the longest wait behind one fault, the longest silence of all, and which fault that was."""
+        longest = dict.fromkeys(sorted(self.arrivals), (0.0, 0.0, ""))
+        for partition, wait, silence, _, what in self._gaps():
+            wait_known, silence_known, what_known = longest[partition]
+            if wait <= wait_known:
+                wait, what = wait_known, what_known
+            longest[partition] = (wait, max(silence, silence_known), what)
         return longest
 
     def stalls_told(self) -> str:
@@ -499,12 +503,21 @@ class Oracle:
         lines += [f"{p:<10}{wait:>11.1f} s{all_:>7.1f} s  {what}" for p, (wait, all_, what) in self.stalls().items()]
         return "\n".join(lines)
 
-    def too_long(self, most: float = MOST_STALL) -> list[str]:
+    def too_long(self) -> list[str]:
         return [
-            f"partition {p} stood still for {wait:.1f} s behind {what}; at most {most:.0f} s are promised"
-            for p, (wait, _, what) in self.stalls().items()
-            if wait > most
+            f"partition {partition} stood still for {wait:.1f} s behind {what}; at most {most:.0f} s are promised"
+            for partition, wait, _, at, what in self._gaps()
+            if wait > (most := self._most(at))
         ]
+
+    def _most(self, at: float) -> float:
+        """Seconds that a partition may stand still behind a fault at that time.
+
+        Whoever dies after it asked to join, while the group still waits for another to be missed, is itself missed a
+        session after that: the group's clock for it begins when all have joined.
+        """
+        amid = any(at - MOST_STALL < other < at for other, _ in self.faults.log)
+        return MOST_STALL + (SESSION_SECONDS if amid else 0)
 
 
 def _number(key: bytes | None, value: bytes | None) -> int:

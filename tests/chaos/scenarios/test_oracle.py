@@ -82,7 +82,20 @@ def test_a_wait_counts_from_the_last_fault(oracle: Oracle) -> None:
     oracle.faults.log = [(101.0, "one"), (110.0, "two")]
     for wait, silence, what in oracle.stalls().values():
         assert (12 < wait < 15, silence > 20, what) == (True, True, "two")
-    assert len(oracle.too_long(10)) == 4
+    assert oracle.too_long() == []
+
+
+def test_a_wait_may_be_a_session_longer_behind_a_fault_that_met_another(oracle: Oracle) -> None:
+    oracle.load.running = [(99.0, range(60))]
+    for arrived in oracle.arrivals.values():
+        for place in range(len(arrived.times) // 2, len(arrived.times)):
+            arrived.times[place] += 20
+    oracle.faults.log = [(104.0, "one")]
+    assert len(oracle.too_long()) == 4
+    oracle.faults.log = [(101.0, "one"), (104.0, "two")]
+    assert oracle.too_long() == []
+    oracle.faults.log = [(80.0, "one"), (104.0, "two")]
+    assert len(oracle.too_long()) == 4, "nobody was still being missed"
 
 
 @pytest.fixture
