@@ -46,8 +46,7 @@ Message: TypeAlias = ConsumerRecord[Any, Any]
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 SESSION_SECONDS = 10.0
-HEARTBEAT_SECONDS = 1.0
-"""A member learns by its heartbeat that its group rebalances: each round of one waits for the slowest."""
+HEARTBEAT_SECONDS = 2.0
 
 
 class InvalidRecordError(BrokerResponseError):  # type: ignore[misc] # aiokafka ships no types

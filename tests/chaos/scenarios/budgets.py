@@ -20,7 +20,7 @@ class Budget(NamedTuple):
 BUDGETS = {
     "kills": Budget(90, 900),
     "poison": Budget(60, 150),
-    "injection": Budget(80, 400),
+    "injection": Budget(80, 450),
     "rocksdb": Budget(70, 300),
     "storm": Budget(70, 250),
     "services": Budget(95, 750),

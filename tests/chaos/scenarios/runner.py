@@ -23,7 +23,7 @@ def shorten(seconds: float) -> None:
     from penstock.agents.runtime import cluster
 
     cluster.SESSION_SECONDS = seconds  # type: ignore[misc]
-    cluster.HEARTBEAT_SECONDS = seconds / 10  # type: ignore[misc]
+    cluster.HEARTBEAT_SECONDS = seconds / 5  # type: ignore[misc]
 
 
 def plant(component: str, step: str, side: str, number: int) -> None:
