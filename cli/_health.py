@@ -225,6 +225,7 @@ def _redis(environ: Mapping[str, str]) -> Iterator[Check]:
     if not isinstance(shared, cache.RedisCache):
         yield Check("redis", "optional", "none is named: each worker keeps a cache of its own", f"set {cache.VARIABLE}")
         return
+    shared.patience = _PATIENCE_SECONDS  # nobody waits behind it here
     asyncio.run(shared.get_many([""]))
     if told:
         yield Check("redis", "missing", f"{shared.address} cannot be used", f"{cache.VARIABLE} names it")

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 VARIABLE: Final = "REDIS_URL"
 PATIENCE_SECONDS: Final = 0.5
-"""For everything that one call does: connecting, the password, the answer."""
 
 _BACKOFF: Final = Backoff(first=1.0, multiplier=2.0, longest=30.0)
 _LONGEST_SECONDS: Final = 30 * 24 * 3600.0
@@ -141,6 +140,8 @@ class RedisCache:
     ----------
     address : str
         Where the Redis is, without what is secret.
+    patience : float
+        Seconds for everything that one call does: connecting, the password, the answer.
 
     Raises
     ------
@@ -160,6 +161,7 @@ class RedisCache:
         self._prefix = ":".join(["penstock", *(quote(part, safe="") for part in name)])
         self._local = local
         self._warn = warn
+        self.patience = PATIENCE_SECONDS
         self._breaker = Breaker(limit=1, clock=clock)
         self.address = self._checked_address()
 
@@ -216,7 +218,7 @@ class RedisCache:
         if not self._breaker.admit():
             return None
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self.patience):
                 async with Redis.from_pool(self._pool()) as client, client.pipeline(transaction=False) as pipe:
                     commands(pipe)
                     answers: list[Any] = await pipe.execute()
@@ -254,7 +256,7 @@ class RedisCache:
         return ConnectionPool.from_url(
             self._url,
             # to close a connection as well
-            socket_connect_timeout=PATIENCE_SECONDS,
+            socket_connect_timeout=self.patience,
             retry=Retry(NoBackoff(), 0),
             protocol=2,  # which needs no greeting
         )
