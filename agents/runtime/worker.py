@@ -159,7 +159,7 @@ class Worker:
                 log.warning("started anew", reason=code, detail=_detail(error))
                 if broker_away(error):  # however long that lasts: nobody else could go on either
                     tried += 1
-                    await asyncio.sleep(min(0.2 * 2**tried, MOST_WAIT_SECONDS))
+                    await asyncio.sleep(min(0.2 * 2 ** min(tried, 10), MOST_WAIT_SECONDS))
                     continue
                 tried = 0
                 failed.append(time.monotonic())
