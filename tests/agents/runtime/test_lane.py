@@ -1,6 +1,7 @@
 """A lane over an input of which Faust hands on too little or too much: nothing is passed over, no false alarm."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -232,3 +233,33 @@ async def test_a_frame_that_may_be_deadly_is_taken_alone(monkeypatch: pytest.Mon
         lane.offer(SimpleNamespace(ack=_ack), message(offset, one))
     await until(lambda: len(writer.sent) == 3)
     lane.close()
+
+
+class _Table(dict[int, list[int]]):
+    """A table that notes what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[list[int]] = []
+
+    def __setitem__(self, partition: int, entry: list[int]) -> None:
+        self.written.append(entry)
+        super().__setitem__(partition, entry)
+
+
+async def test_the_table_is_written_now_and_then_and_is_level_when_all_is_quiet() -> None:
+    log, table = [FIRST, *(frame(n, n) for n in range(1, 9))], _Table()
+    writer, faust = Writer(), Faust(log, [], 0)
+    lane = make(faust, writer, None, [], Batching(frame_records=1))
+    lane._shared = dataclasses.replace(lane._shared, table=table)  # type: ignore[type-var]
+    for offset, one in faust.messages():
+        lane.offer(SimpleNamespace(ack=_ack), message(offset, one))
+    await until(lambda: lane.place == Place(0, 9, 8))
+    assert table.written == [[0, 1, 0]], "the first at once, then not for each frame"
+    await lane.look(0)
+    assert table[0] == [0, 9, 8]
+    await lane.look(0)
+    assert len(table.written) == 2, "nothing new, nothing written"
+    lane.close()
+    lane.save()
+    assert len(table.written) == 2
