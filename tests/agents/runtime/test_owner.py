@@ -5,11 +5,13 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from aiokafka import TopicPartition
 
 from penstock.agents.runtime.cluster import Cluster
 from penstock.agents.runtime.lease import Lease
-from penstock.agents.runtime.owner import Owner, _Owned
+from penstock.agents.runtime.owner import Owner, _Listener, _Owned
+from penstock.model.errors import HoleError
 
 TP = TopicPartition("orders.raw", 0)
 SPACING = 0.15
@@ -66,3 +68,31 @@ async def test_calls_are_spaced_and_what_comes_meanwhile_is_handled_together() -
     (first, one), (second, two) = await _served(SPACING)
     assert (one, two) == ([0], [1, 2])
     assert second - first > 0.9 * SPACING
+
+
+class _Opened(_Handler):
+    """Opens, or cannot."""
+
+    def __init__(self, error: Exception | None) -> None:
+        super().__init__()
+        self.error, self.closed = error, False
+
+    async def open(self) -> int:
+        if self.error is not None:
+            raise self.error
+        return 0
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_a_partition_that_cannot_be_opened_ends_the_owner_and_is_owned_by_nobody_silently() -> None:
+    """aiokafka logs what its listeners raise, and goes on: partitions would stand still for ever."""
+    handlers = {0: _Opened(None), 1: _Opened(HoleError("a hole"))}
+    owner = Owner(Cluster("127.0.0.1:1"), "orders", "ingest", TP.topic, handlers.__getitem__, 2, Lease())  # type: ignore[arg-type]
+    await owner.consumer.stop()
+    await _Listener(owner).on_partitions_assigned({TopicPartition(TP.topic, number) for number in handlers})
+    with pytest.raises(HoleError):
+        await owner._failure
+    assert all(handler.closed for handler in handlers.values())
+    assert not owner.owned
