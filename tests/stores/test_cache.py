@@ -30,6 +30,7 @@ class Worker:
         self.clock = Clock()
         self.local = LocalCache(**options)
         self.cache = RedisCache(url, name, self.local, self.told.append, self.clock)
+        self.cache.patience = 4 * module.PATIENCE_SECONDS  # a machine that runs tests may be busy
         self.get_many, self.set_many = self.cache.get_many, self.cache.set_many
 
     async def values(self, *keys: str) -> dict[str, bytes]:
@@ -242,7 +243,7 @@ async def test_one_that_takes_connections_and_says_nothing(worker, redis_server)
         for number in range(100):
             await one.set_many({str(number): b"x"}, 60)
         await asyncio.gather(*(one.get_many([f"no {number}"]) for number in range(100)))
-        assert module.PATIENCE_SECONDS - 0.1 < first < 10
+        assert one.cache.patience - 0.1 < first < 10
         assert time.monotonic() - began < first + 10, "only the first call waited"
         assert len(one.told) == 1 and "TimeoutError" in one.told[0]
         one.clock.now += 60
