@@ -503,21 +503,22 @@ class Oracle:
         lines += [f"{p:<10}{wait:>11.1f} s{all_:>7.1f} s  {what}" for p, (wait, all_, what) in self.stalls().items()]
         return "\n".join(lines)
 
-    def too_long(self) -> list[str]:
+    def too_long(self, amid: float = 0.0) -> list[str]:
+        """The waits that were longer than promised; a fault that met what another had set off may cost `amid` more."""
         return [
             f"partition {partition} stood still for {wait:.1f} s behind {what}; at most {most:.0f} s are promised"
             for partition, wait, _, at, what in self._gaps()
-            if wait > (most := self._most(at))
+            if wait > MOST_STALL and wait > (most := self._most(at, amid))
         ]
 
-    def _most(self, at: float) -> float:
+    def _most(self, at: float, more: float) -> float:
         """Seconds that a partition may stand still behind a fault at that time.
 
         Whoever dies after it asked to join, while the group still waits for another to be missed, is itself missed a
         session after that: the group's clock for it begins when all have joined.
         """
         amid = any(at - MOST_STALL < other < at for other, _ in self.faults.log)
-        return MOST_STALL + (SESSION_SECONDS if amid else 0)
+        return MOST_STALL + (more if amid else 0)
 
 
 def _number(key: bytes | None, value: bytes | None) -> int:

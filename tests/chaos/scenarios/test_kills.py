@@ -14,6 +14,7 @@ import pytest
 
 from penstock.broker import embedded
 
+from .oracle import SESSION_SECONDS
 from .pipelines import AGENTS, SINKS
 from .workers import drawn, spread
 
@@ -47,4 +48,4 @@ def test_kills_and_stops(
             scene.moved()
             scene.fleet.pause(chance.uniform(0.5, 2))
     scene.fleet.pause(60, lambda: not scene.fleet.frozen)
-    scene.finish(stall=True, restarts=False)
+    scene.finish(stall=True, amid=SESSION_SECONDS, restarts=False)
