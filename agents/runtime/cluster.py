@@ -36,7 +36,7 @@ from aiokafka.errors import (
 from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import ConsumerRecord
 
-from penstock.agents.runtime import header_names, plain_records
+from penstock.agents.runtime import header_names, plain_records, sure_close
 from penstock.agents.runtime.refusal import credentials_refused, refusal
 from penstock.model.errors import BrokerUnreachableError, ConfigurationError
 from penstock.topology.plan import LARGEST_MESSAGE
@@ -70,6 +70,7 @@ _AWAY = (
 kafka_errors[InvalidRecordError.errno] = InvalidRecordError
 header_names.install()
 plain_records.install()
+sure_close.install()
 
 
 class _Token(AbstractTokenProvider):  # type: ignore[misc] # aiokafka ships no types
