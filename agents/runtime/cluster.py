@@ -13,14 +13,14 @@ Read from the environment, with the names that Kafka's own tools made usual:
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import faust
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
@@ -84,6 +84,21 @@ class _Token(AbstractTokenProvider):  # type: ignore[misc] # aiokafka ships no t
 
 
 class _Consumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka ships no types
+    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        await self._acquainted(partitions)
+        found: dict[TopicPartition, int] = await super().beginning_offsets(partitions)
+        return found
+
+    async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        await self._acquainted(partitions)
+        found: dict[TopicPartition, int] = await super().end_offsets(partitions)
+        return found
+
+    async def _acquainted(self, partitions: Iterable[TopicPartition]) -> None:
+        """Ask who leads these; as long as nothing is assigned, aiokafka asks for all topics of the cluster."""
+        for topic in {tp.topic for tp in partitions}:
+            await self._client.add_topic(topic)
+
     async def stop(self) -> None:
         """Leave the group and close; where the connection was lost, aiokafka lets the end of its own tasks out."""
         try:

@@ -37,7 +37,6 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import RecordsToDelete
 from faust.types import TP
 
 from penstock.agents.chain import Chain
@@ -54,6 +53,7 @@ from penstock.agents.runtime.logs import logger
 from penstock.agents.runtime.payloads import Payloads
 from penstock.agents.runtime.processing import Processor
 from penstock.agents.runtime.progress import Progress, read_progresses
+from penstock.agents.runtime.purge import PURGE_EVERY_SECONDS, delete_below
 from penstock.agents.runtime.state import PartitionState
 from penstock.agents.runtime.tail import TAIL_FRAMES, frames_tail, place_of
 from penstock.agents.runtime.topic_ids import topic_id
@@ -61,7 +61,6 @@ from penstock.codecs.frame import Head
 from penstock.model.errors import FencedError, PenstockError
 from penstock.topology.plan import Agent, Plan
 
-PURGE_EVERY_SECONDS = 30.0
 STUCK_SECONDS = 90.0  # Faust's recovery is known to wait for ever now and then (faust#432, #596)
 LEAST_SHARE = 2
 
@@ -298,14 +297,12 @@ class Hop:
         for lane in self._lanes.values():
             lane.save()
         floors = {
-            TopicPartition(tp.topic, tp.partition): RecordsToDelete(lane.place.input - TAIL_FRAMES)
+            TopicPartition(tp.topic, tp.partition): lane.place.input - TAIL_FRAMES
             for tp, lane in self._lanes.items()
-            if lane.place is not None and lane.place.input > TAIL_FRAMES
+            if lane.place is not None
         }
-        if floors:
-            with contextlib.suppress(Exception):  # a purge that fails is done by the next one
-                async with self._cluster.admin() as admin:
-                    await admin.delete_records(floors)
+        with contextlib.suppress(Exception):  # a purge that fails is done by the next one
+            await delete_below(self._producer, floors)
 
 
 def _further(own: Place | None, delivered: Progress | None) -> Place | None:

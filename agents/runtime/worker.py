@@ -202,12 +202,12 @@ class Worker:
         pipeline = self.plan.pipeline
         schema_id = await self._enriched_schema() if pipeline.enriched.codec == "avro" else None
         metadata = MetadataWriter(pipeline.env, ENRICHMENT_VERSION)
-        async with self._clients() as (_, letters):
+        async with self._clients() as (producer, letters):
 
             def make(partition: int) -> Deliver:
                 return Deliver(self.cluster, self.plan, partition, metadata, letters, self._payloads, schema_id)
 
-            purge = asyncio.create_task(purge_last_frames(self.cluster, self.plan, self.owners))
+            purge = asyncio.create_task(purge_last_frames(self.cluster, self.plan, self.owners, producer))
             try:
                 options = {"auto_offset_reset": "earliest"}
                 await self._own(DELIVER, self.plan.last_frames, make, stop, options, spacing=SPACING_SECONDS)
