@@ -36,7 +36,7 @@ from aiokafka.errors import (
 from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import ConsumerRecord
 
-from penstock.agents.runtime import header_names, plain_records, sure_close
+from penstock.agents.runtime import header_names, no_creation, plain_records, sure_close
 from penstock.agents.runtime.refusal import credentials_refused, refusal
 from penstock.model.errors import BrokerUnreachableError, ConfigurationError
 from penstock.topology.plan import LARGEST_MESSAGE
@@ -69,6 +69,7 @@ _AWAY = (
 # aiokafka does not know this code, and would tell it as UnknownError
 kafka_errors[InvalidRecordError.errno] = InvalidRecordError
 header_names.install()
+no_creation.install()
 plain_records.install()
 sure_close.install()
 

@@ -53,7 +53,7 @@ def test_no_route_is_left_out(operations) -> None:
 )
 def test_answers_are_what_the_document_says(operations, route: str, mode: GenerationMode) -> None:
     @settings(
-        max_examples=40,
+        max_examples=25,
         derandomize=True,
         deadline=None,
         database=None,

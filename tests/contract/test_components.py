@@ -277,7 +277,7 @@ def check_nasty(name: str, chain: Chain, data: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_raises_on_nothing_and_gives_the_same_twice(name: str, chains: dict[str, Chain]) -> None:
-    @settings(derandomize=True, max_examples=120, deadline=None)
+    @settings(derandomize=True, max_examples=70, deadline=None)
     @given(NASTY)
     def check(data: dict[str, Any]) -> None:
         check_nasty(name, chains[name], data)
@@ -305,7 +305,7 @@ def test_a_stage_changes_nothing_in_place(name: str, resources: Resources) -> No
         else:
             function(record)
 
-    @settings(derandomize=True, max_examples=60, deadline=None)
+    @settings(derandomize=True, max_examples=40, deadline=None)
     @given(NASTY)
     def check(data: dict[str, Any]) -> None:
         record = Record(entry(data), "t/0/0")

@@ -1,5 +1,6 @@
 """Every command line that a page shows is one that the program takes."""
 
+import functools
 import importlib.util
 import re
 import shlex
@@ -35,9 +36,14 @@ def _words(line: str) -> list[list[str]]:
     return [part for part in parts if part]
 
 
+@functools.cache
+def _program() -> Any:
+    return typer.main.get_command(app)
+
+
 def _command(words: list[str]) -> tuple[Any, list[str]]:
     """The command that the words name, and the words behind its name."""
-    command: Any = typer.main.get_command(app)
+    command: Any = _program()
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
         assert words[0] in command.commands, f"there is no command {words[0]}"
         command, words = command.commands[words[0]], words[1:]

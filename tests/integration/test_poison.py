@@ -68,6 +68,7 @@ asyncio.run(main())
 '''
 
 
+@pytest.mark.timeout(240)
 async def test_records_that_kill_their_worker_are_quarantined_and_the_others_come_once(rig, make_raw, tmp_path) -> None:
     script = tmp_path / "worker.py"
     script.write_text(WORKER)

@@ -191,6 +191,7 @@ def _start(file: Path, environ: dict[str, str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-c", PROGRAM, str(file)], env=environ, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.timeout(240)
 async def test_a_releaser_that_is_killed_again_and_again_neither_repeats_nor_loses(
     rig, make_raw, registry, tmp_path
 ) -> None:

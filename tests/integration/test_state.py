@@ -147,6 +147,7 @@ async def _worked(rig: Any, plan: Plan, script: Path, file: str, seam: tuple[str
             await asyncio.wait_for(ended, 30)
 
 
+@pytest.mark.timeout(300)  # a session passes behind each of five kills
 async def test_killed_at_every_step_it_drops_and_merges_what_an_undisturbed_chain_does(rig, make_raw, tmp_path) -> None:
     """The window and the bound make the outcome depend on the state as it was: one that is ahead or behind shows."""
     script = tmp_path / "worker.py"

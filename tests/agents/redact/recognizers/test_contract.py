@@ -76,7 +76,7 @@ def test_negative_examples_hold_none(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("scan", FILTERS)
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=80, derandomize=True, deadline=None)
+@settings(max_examples=50, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_the_candidate_sees_what_the_exact_pattern_finds(name: str, scan: Any, data: st.DataObject) -> None:
     item = recognizer(name)
@@ -121,9 +121,10 @@ def test_what_is_generalised_is_general(name: str, text: str) -> None:
         assert item.generalise("no value at all ***")
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("name", NAMES)
 def test_long_texts_take_time_in_proportion(name: str) -> None:
-    """Bounded by the timeout of the test: what is quadratic in a megabyte does not end."""
+    """Bounded by the timeout of the test: what is quadratic in a hundred thousand characters does not end in time."""
     item = recognizer(name)
     for unit in (
         "a",
@@ -155,4 +156,4 @@ def test_long_texts_take_time_in_proportion(name: str) -> None:
         "1.12345,",
         *(example for example in examples(name, "positive")[:2]),
     ):
-        found(item, unit * (200_000 // len(unit)))
+        found(item, unit * (100_000 // len(unit)))
