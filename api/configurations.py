@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 import orjson
 import yaml
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.concurrency import run_in_threadpool
 
 from penstock.agents.runtime.compile import compile_plan
@@ -66,6 +66,15 @@ class Configuration(Body):
     pipeline: dict[str, Any] | str = Field(
         description="The pipeline: the keys of a pipeline file (`name` where it is another), or its text."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keepable(cls, value: Any) -> Any:
+        try:
+            orjson.dumps(value)
+        except TypeError as error:  # its words name no value
+            raise ValueError(f"cannot be kept: {error}") from None
+        return value
 
 
 class Kept(BaseModel):

@@ -1,6 +1,7 @@
 """Configurations over HTTP: saved with lineage, in versions, for their tenant alone."""
 
 import doctest
+import json
 
 import httpx
 import pytest
@@ -143,3 +144,12 @@ async def test_hostile_yaml_is_refused(client, pipeline) -> None:
     body = {"tenant_id": "acme", "name": "x", "connector": {}, "pipeline": pipeline}
     answer = await client().post("/etl/configurations", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "pipeline_file")
+
+
+@pytest.mark.parametrize("value", ["8" * 25, f"-{'8' * 25}", "[" * 300 + "]" * 300, "[" * 5000 + "]" * 5000], ids=len)
+@pytest.mark.parametrize("where", ["connector", "pipeline"])
+async def test_what_cannot_be_kept_is_refused(client, where, value) -> None:
+    text = json.dumps({**BODY, where: {"csv": {"path": "@"}}}).replace('"@"', value)
+    answer = await client().post(PATH, content=text, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert value not in answer.text
