@@ -44,7 +44,7 @@ PARTS = (
     ("deliver", "/runtime/deliver.py"),
     (
         "reading (plain_records, owner, reading)",
-        "/runtime/plain_records.py",
+        "/runtime/seams/plain_records.py",
         "/runtime/owner.py",
         "/runtime/reading.py",
     ),

@@ -9,7 +9,8 @@ offsets serve lag displays only. What is changed:
 * `Consumer._getmany` takes few messages at a time, in turns, and none of a partition that is held back. Faust's own
   way, `pause_partitions`, loses those that were fetched and not yet handed on: it skips them, and its position is past
   them.
-* tables come back by `agents/runtime/restoring.py`, and stay closed once stopped by `agents/runtime/table_store.py`;
+* tables come back by `agents/runtime/seams/restoring.py`, and stay closed once stopped by
+  `agents/runtime/seams/table_store.py`;
 * `_Tables.on_start` does not wait a second for tables that somebody may yet declare;
 * while partitions change hands a fetch waits at the broker for `PLACING_FETCH_MS` only. Faust's own waits 1.5 s, and a
   connection is answered in order: each question for offsets stood behind one.
@@ -32,10 +33,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tables import TableT
 
-from penstock.agents.runtime import table_store
 from penstock.agents.runtime.cluster import HEARTBEAT_SECONDS, SESSION_SECONDS, Cluster
-from penstock.agents.runtime.one_loop import InLoop
-from penstock.agents.runtime.restoring import Restoring
+from penstock.agents.runtime.seams import table_store
+from penstock.agents.runtime.seams.one_loop import InLoop
+from penstock.agents.runtime.seams.restoring import Restoring
 from penstock.topology.plan import Agent
 
 BUFFERED_FRAMES = 16  # Faust's default of 4096 held 500 MB of frames

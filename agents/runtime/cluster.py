@@ -36,8 +36,8 @@ from aiokafka.errors import (
 from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import ConsumerRecord
 
-from penstock.agents.runtime import header_names, no_creation, plain_records, sure_close
 from penstock.agents.runtime.refusal import credentials_refused, refusal
+from penstock.agents.runtime.seams import header_names, no_creation, plain_records, sure_close
 from penstock.model.errors import BrokerUnreachableError, ConfigurationError
 from penstock.topology.plan import LARGEST_MESSAGE
 

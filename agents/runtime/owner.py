@@ -26,7 +26,7 @@ from penstock.agents.runtime.cluster import Cluster, Message
 from penstock.agents.runtime.lease import Lease
 from penstock.agents.runtime.load import Load
 from penstock.agents.runtime.logs import logger
-from penstock.agents.runtime.plain_records import Packed, plain
+from penstock.agents.runtime.seams.plain_records import Packed, plain
 from penstock.agents.runtime.topics import HOW_TO_GROW
 from penstock.model.errors import FencedError, PenstockError
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import rocksdict
 
-from penstock.agents.runtime import restoring
-from penstock.agents.runtime.restoring import LEAST
+from penstock.agents.runtime.seams import restoring
+from penstock.agents.runtime.seams.restoring import LEAST
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,9 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
-from penstock.agents.runtime import cluster, plain_records
-from penstock.agents.runtime.plain_records import Packed, plain
+from penstock.agents.runtime import cluster
+from penstock.agents.runtime.seams import plain_records
+from penstock.agents.runtime.seams.plain_records import Packed, plain
 
 TP = TopicPartition("t", 3)
 READ_COMMITTED = 1

@@ -18,7 +18,7 @@ from faust.tables.recovery import Recovery
 from faust.types import TP
 
 from penstock.agents.runtime.cluster import Cluster
-from penstock.agents.runtime.plain_records import plain
+from penstock.agents.runtime.seams.plain_records import plain
 
 LEAST: Final = 1000
 """Entries that are missing; fewer are not worth a consumer of their own."""
