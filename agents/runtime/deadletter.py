@@ -6,10 +6,12 @@ raw topic, at the record's own offset; letters are rare, copying every record's 
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from penstock.agents.chain import Aside
 from penstock.agents.runtime import metrics
@@ -18,6 +20,9 @@ from penstock.agents.runtime.tail import read_range
 from penstock.agents.runtime.topic_ids import topic_id as topic_id_of
 from penstock.codecs.dead_letter import DeadLetter, encode
 from penstock.topology.plan import Plan
+
+_FETCH_BYTES = 64 * 1024
+"""Of one fetch; a batch that is larger comes whole (KIP-74)."""
 
 
 class DeadLetters:
@@ -91,19 +96,44 @@ class DeadLetters:
 
     async def _originals(self, partition: int, offsets: list[int]) -> dict[int, Message]:
         """The raw messages at these offsets, those that are still there."""
-        wanted = set(offsets)
         tp = TopicPartition(self._plan.pipeline.raw_topic, partition)
-        found: dict[int, Message] = {}
+        first, behind = min(offsets), max(offsets) + 1
         async with self._reading:
-            if self._reader is None:
-                self._reader = self._cluster.reader()
-                await self._reader.start()
-            self._reader.assign([tp])
-            begin = (await self._reader.beginning_offsets([tp]))[tp]
-            end = (await self._reader.end_offsets([tp]))[tp]
-            start = max(min(wanted), begin)
-            stop = min(max(wanted) + 1, end)
-            if start < stop:
-                async for messages in read_range(self._reader, tp, start, stop):
-                    found.update((message.offset, message) for message in messages if message.offset in wanted)
-        return found
+            reader = await self._assigned()
+            reader.resume(tp)
+            try:
+                return await _read(reader, tp, first, behind, offsets)
+            except OffsetOutOfRangeError:  # deleted since, or the topic was made anew
+                begin, end = await reader.beginning_offsets([tp]), await reader.end_offsets([tp])
+                with contextlib.suppress(OffsetOutOfRangeError):
+                    return await _read(reader, tp, max(first, begin[tp]), min(behind, end[tp]), offsets)
+                return {}
+            finally:
+                reader.pause(tp)
+
+    async def _assigned(self) -> AIOKafkaConsumer:
+        """A reader of the raw topic that fetches nothing by itself.
+
+        A partition is asked for where it is to be read, in small parts: an assignment for each letter, a look at the
+        ends and a fetch of whatever follows took 39 ms of CPU time, as much as 400 records.
+        """
+        if self._reader is None:
+            raw = self._plan.pipeline
+            self._reader = self._cluster.reader(max_partition_fetch_bytes=_FETCH_BYTES, auto_offset_reset="none")
+            await self._reader.start()
+            tps = [TopicPartition(raw.raw_topic, partition) for partition in range(raw.raw.partitions)]
+            self._reader.assign(tps)
+            self._reader.pause(*tps)
+            for tp in tps:
+                self._reader.seek(tp, 0)  # one without a position is asked for
+        return self._reader
+
+
+async def _read(
+    reader: AIOKafkaConsumer, tp: TopicPartition, start: int, stop: int, wanted: Collection[int]
+) -> dict[int, Message]:
+    found: dict[int, Message] = {}
+    if start < stop:
+        async for messages in read_range(reader, tp, start, stop):
+            found.update((message.offset, message) for message in messages if message.offset in wanted)
+    return found

@@ -125,6 +125,19 @@ async def test_a_raw_topic_made_anew_while_it_is_read_is_a_new_epoch(rig, make_r
     assert _ids(rig.read(plan.pipeline.enriched_topic)) == [*range(10), *range(100, 130)]
 
 
+@pytest.mark.parametrize("deleted", [2, 3], ids=["some", "all"])
+async def test_a_letter_whose_record_was_deleted_says_so(rig, make_raw, deleted) -> None:
+    plan = await rig.ensure(rig.plan(stages=["license"]))
+    _produce(rig, plan, make_raw, range(3))
+    async with rig.working(plan, agents=["ingest"]):
+        await rig.until(lambda: rig.ends(plan.first_frames)[0], "frames")
+    rig.delete_records(plan.pipeline.raw_topic, deleted)
+    await rig.run(plan)
+    letters = [message.json for message in rig.read(plan.pipeline.quarantine_topic) if message.value is not None]
+    assert [letter["original"] for letter in letters] == ["gone"] * deleted + [""] * (3 - deleted)
+    assert [letter["value"] is None for letter in letters] == [n < deleted for n in range(3)]
+
+
 async def test_a_letter_never_holds_the_bytes_of_another_epochs_record(rig, make_raw) -> None:
     plan = await rig.ensure(rig.plan(stages=["license"]))
     _produce(rig, plan, make_raw, range(3))
