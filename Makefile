@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 ROOTS := model codecs topology agents connectors stores broker services api cli
 RECORDS ?= 200000
 SEED ?= 1
+SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
+# where this is set, each of a thousand processes compiles everything anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types unit integration chaos bench docs lock clean profile
@@ -41,24 +44,26 @@ types: .mypy/penstock ## mypy, strict, over everything
 	MYPYPATH=.mypy $(BIN)/mypy $(addprefix -p penstock.,$(ROOTS))
 
 unit: setup ## tests without a broker
-	$(BIN)/pytest -q -n 3 --dist loadfile --durations 5 -m "not integration and not chaos"
+	$(BIN)/pytest -q -n 3 $(SIDE_BY_SIDE) --durations 5 -m "not integration and not chaos"
 
 integration: setup ## tests on a real Kafka
-	$(BIN)/pytest -q -n 3 --dist loadfile --durations 5 -m "integration"
+	$(BIN)/pytest -q -n 4 $(SIDE_BY_SIDE) --durations 5 -m "integration" $$(grep -rl --include 'test_*.py' 'mark[.]integration' tests)
+
+SOAK := tests/chaos/scenarios/test_soak.py
 
 .PHONY: chaos-short
 chaos-short: setup
-	CHAOS_SEED=$(SEED) $(BIN)/pytest -q -n 2 --dist loadfile -m chaos tests/chaos/test_kills.py $(addprefix tests/chaos/scenarios/,test_poison.py test_storm.py test_broker.py)
-	CHAOS_SEED=$(SEED) $(BIN)/pytest -q -m chaos tests/chaos/scenarios/test_soak.py
+	CHAOS_SEED=$(SEED) $(BIN)/pytest -q -n 3 $(SIDE_BY_SIDE) --durations 9 -m chaos tests/chaos/scenarios --ignore $(SOAK)
+	CHAOS_SEED=$(SEED) $(BIN)/pytest -q -m chaos $(SOAK)
 
 # what promises how long a partition may stand still has the machine to itself
 ALONE := $(addprefix tests/chaos/scenarios/,test_kills.py test_storm.py)
 
 chaos: setup ## every fault at its full size, up to 80 minutes, counted by an outside oracle (SEED=7 draws others)
-	CHAOS_SIZE=full PENSTOCK_CHAOS_SEED=$(SEED) $(BIN)/pytest -q -m chaos tests/chaos --ignore tests/chaos/scenarios
+	PENSTOCK_CHAOS_SEED=$(SEED) $(BIN)/pytest -q -m chaos tests/chaos tests/protocol --ignore tests/chaos/scenarios
 	CHAOS_SIZE=full CHAOS_SEED=$(SEED) $(BIN)/pytest -q -rP -m chaos $(ALONE)
-	CHAOS_SIZE=full CHAOS_SEED=$(SEED) $(BIN)/pytest -q -rP -n 2 --dist loadfile -m chaos tests/chaos/scenarios $(addprefix --ignore ,$(ALONE) tests/chaos/scenarios/test_soak.py)
-	CHAOS_SIZE=full CHAOS_SEED=$(SEED) $(BIN)/pytest -q -s -m chaos tests/chaos/scenarios/test_soak.py
+	CHAOS_SIZE=full CHAOS_SEED=$(SEED) $(BIN)/pytest -q -rP -n 2 $(SIDE_BY_SIDE) -m chaos tests/chaos/scenarios $(addprefix --ignore ,$(ALONE) $(SOAK))
+	CHAOS_SIZE=full CHAOS_SEED=$(SEED) $(BIN)/pytest -q -s -m chaos $(SOAK)
 
 bench: setup ## one job side by side with its peers (RECORDS=20000 is the short one)
 	$(BIN)/python bench/run.py --records $(RECORDS)

@@ -337,7 +337,7 @@ def _joined(running: BrokerInfo, port: int, wait_seconds: float) -> BrokerInfo:
 def _await_answer(info: BrokerInfo, cluster: str, wait_seconds: float, logs: Mapping[Path, int]) -> None:
     deadline = time.monotonic() + wait_seconds
     while cluster_at(info.port, host=HOST) != cluster:
-        if not process.runs(info.pid, info.data):
+        if process.gone(info.pid, info.data):
             raise failure("the broker ended while it started", logs)
         if time.monotonic() >= deadline:
             raise failure(f"the broker at {info.bootstrap} did not answer within {wait_seconds:.0f} s", logs)

@@ -4,6 +4,7 @@ The number of a process is given anew after its end. So a broker is known by its
 folder (``-Dpenstock.broker=<folder>``): a process of that number with that argument can only be it.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -61,6 +62,16 @@ def runs(number: int, data: Path) -> bool:
     return mark(data) in _arguments(number)
 
 
+def gone(number: int, data: Path) -> bool:
+    """Tell whether there is no broker of that folder under this number any more, nor one that is about to be.
+
+    A process without a command line is between two programs (execve(2) takes the old one's away first), or has given
+    its memory up and still has threads that hold its ports: neither is gone.
+    """
+    arguments = _arguments(number)
+    return not _lives(number) if not any(arguments) else mark(data) not in arguments
+
+
 def end(number: int, data: Path, *, with_signal: signal.Signals, wait_seconds: float) -> bool:
     """Send a signal to the broker of a folder and wait for its end.
 
@@ -69,25 +80,23 @@ def end(number: int, data: Path, *, with_signal: signal.Signals, wait_seconds: f
     bool
         Whether it is gone.
     """
-    if runs(number, data):
-        try:
-            os.kill(number, with_signal)
-        except ProcessLookupError:
-            return True
     deadline = time.monotonic() + wait_seconds
-    while runs(number, data) or _is_dying(number):
+    told = False
+    while not gone(number, data):
+        if not told and runs(number, data):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, with_signal)
+            told = True
         if time.monotonic() >= deadline:
             return False
         time.sleep(_PAUSE)
     return True
 
 
-def _is_dying(number: int) -> bool:
-    """Tell whether a process gave up its memory, and so its command line, but still has threads that hold its ports."""
+def _lives(number: int) -> bool:
+    """Tell whether a process is there and no zombie, or has threads that do not know of its end yet."""
     try:
         name_and_rest = Path(f"/proc/{number}/stat").read_text("utf-8", "replace")
-        if Path(f"/proc/{number}/cmdline").read_bytes():
-            return False
     except OSError:
         return False
     # proc(5): after the name in brackets come the state, and as the 18th field from there the number of threads

@@ -1,6 +1,7 @@
 """What tests share: a real Kafka, a real Redis, real HTTP servers, a home of their own, names that nobody else uses."""
 
 import contextlib
+import fcntl
 import gc
 import importlib.util
 import os
@@ -13,6 +14,7 @@ import threading
 import time
 import uuid
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +23,8 @@ import redis
 import uvicorn
 from fastapi import FastAPI
 
+from penstock.broker import embedded
+
 KAFKA_IMAGE = "apache/kafka:4.1.1"
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -28,12 +32,39 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where files are tested side by side those that may take longest come first, so that none is left over."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    usual = float(config.getini("timeout"))
+    seconds: dict[Path, float] = {}
+    tests = Counter(item.path for item in items)
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        seconds[item.path] = max(seconds.get(item.path, 0), mark.args[0] if mark else usual)
+    items.sort(key=lambda item: (-seconds[item.path], -tests[item.path]))
+
+
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def kafka(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a real Kafka: the one that is named, else one in a container, else the embedded broker."""
     with contextlib.ExitStack() as stack:
         address = os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or _in_container(stack)
-        yield address or _embedded(stack, tmp_path_factory.mktemp("broker"))
+        yield address or request.getfixturevalue("embedded_broker").bootstrap
+
+
+@pytest.fixture(scope="session")
+def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.BrokerInfo]:
+    """One embedded broker for all processes of this run of pytest; the last one that used it stops it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "broker.users").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)  # the system lets go of it for a process that dies
+        yield embedded.start(data=folder / "broker")
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            embedded.stop(folder / "broker")
 
 
 @pytest.fixture
@@ -185,11 +216,3 @@ def _engine_answers() -> bool:
             return False
         finally:
             gc.collect()
-
-
-def _embedded(stack: contextlib.ExitStack, folder: Path) -> str:
-    from penstock.broker import embedded
-
-    broker = embedded.start(data=folder)
-    stack.callback(embedded.stop, folder)
-    return broker.bootstrap

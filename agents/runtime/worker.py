@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,6 +32,7 @@ from penstock.agents.runtime.ingest import METADATA_SECONDS, Ingest
 from penstock.agents.runtime.lease import Lease
 from penstock.agents.runtime.load import Load
 from penstock.agents.runtime.logs import logger
+from penstock.agents.runtime.membership import client_id, take_out
 from penstock.agents.runtime.owner import LOST_CONNECTION, Handler, Linger, Owner
 from penstock.agents.runtime.patience import patiently
 from penstock.agents.runtime.payloads import Payloads
@@ -56,6 +57,7 @@ RESTART_WINDOW_SECONDS = 180.0
 MOST_WAIT_SECONDS = 2.0
 """For a broker that does not answer."""
 GATHERED_BYTES = 512 * 1024
+TAKE_OUT_SECONDS = 10.0
 SPACING_SECONDS = 0.04
 """At least between two transactions of delivery in one partition: each is three requests, whatever it holds."""
 
@@ -107,6 +109,12 @@ class Worker:
         """
         _tune_collector()
         with _own_folder(self.home / "state" / self.plan.pipeline.name) as folder:
+            name, used = client_id(folder)
+            self.cluster = replace(self.cluster, client_id=name)
+            if used:
+                sinks = [sink.group for sink in self.plan.sinks]
+                agents = [agent.group for agent in self.plan.agents]
+                await self._take_out(self.plan.ingest_group, *agents, self.plan.deliver_group, *sinks)
             tickers = [asyncio.create_task(self.lease.run()), asyncio.create_task(self.load.run())]
             services = [
                 asyncio.create_task(self._supervise(name, service, stop)) for name, service in self._services(folder)
@@ -119,6 +127,20 @@ class Worker:
                 await self._references.close()
                 for ticker in tickers:
                     ticker.cancel()
+
+    async def _take_out(self, *groups: str) -> None:
+        """Take out of the groups what is left of this worker, or of one that died in its folder."""
+        try:
+            async with asyncio.timeout(TAKE_OUT_SECONDS), self._producing.producer() as producer:
+                count = await take_out(producer.client, groups, self.cluster.client_id)
+        except asyncio.CancelledError:
+            if cancelled():
+                raise
+        except Exception as error:  # no broker answers, say: who needs it says so
+            logger().debug("dead members were not looked for", reason=type(error).__name__)
+        else:
+            if count:
+                logger().info("dead members taken out", pipeline=self.plan.pipeline.name, members=count)
 
     def _report(self, event: Event) -> None:
         metrics.EVENTS.labels(self.plan.pipeline.name, event.code).inc()
@@ -166,6 +188,7 @@ class Worker:
                 if len(failed) == MOST_RESTARTS and failed[-1] - failed[0] < RESTART_WINDOW_SECONDS:
                     log.error("gave up", reason=code)
                     raise
+                await self._take_out(f"{self.plan.pipeline.name}.{name}")
                 await asyncio.sleep(min(0.2 * 2 ** len(failed), 10))
 
     @asynccontextmanager

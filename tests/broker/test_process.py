@@ -53,6 +53,21 @@ def test_a_number_that_belongs_to_another_process_is_never_signalled(tmp_path: P
         process.end(number, other, with_signal=signal.SIGKILL, wait_seconds=10)
 
 
+def test_one_between_two_programs_is_not_gone(tmp_path: Path) -> None:
+    (tmp_path / "again.sh").write_text('exec /bin/sh "$0" "$@"\n')  # for ever: now and then it has no command line
+    number = _start(tmp_path, 'exec /bin/sh again.sh "$0" "$@"')
+    try:
+        blank = 0
+        deadline = time.monotonic() + 20
+        while blank < 3 and time.monotonic() < deadline:
+            blank += not process.runs(number, tmp_path)
+            assert not process.gone(number, tmp_path)
+        assert blank, "it was never seen without a command line"
+    finally:
+        assert process.end(number, tmp_path, with_signal=signal.SIGKILL, wait_seconds=10)
+    assert process.gone(number, tmp_path)
+
+
 def test_ps_gives_the_same_answer(tmp_path: Path) -> None:
     data = tmp_path / "with a blank"
     data.mkdir()

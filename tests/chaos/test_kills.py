@@ -1,7 +1,7 @@
 """Kill, freeze and cut off: every record comes out once, everywhere, and the ledger says so.
 
-The demo's pipeline as two worker processes; SIGKILLs of workers, SIGSTOPs of 25 seconds and SIGKILLs of the broker, all
-under load: ten, two and two in `make chaos` (CHAOS_SIZE=full), six, one and one in `make test`.
+The demo's pipeline as two worker processes; ten SIGKILLs of workers, two SIGSTOPs of 25 seconds, two SIGKILLs of the
+broker, all under load.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ from penstock.cli.demo.generate import EVENTS, generate
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 NAME = "demo"
-FULL = os.environ.get("CHAOS_SIZE") == "full"
-RECORDS = 12_000 if FULL else 8_000
+RECORDS = 12_000
 RATE = 60  # records a second while faults happen
-KILLS, FREEZES, BROKER_KILLS = (10, 2, 2) if FULL else (6, 1, 1)
+KILLS, FREEZES, BROKER_KILLS = 10, 2, 2
 FROZEN_SECONDS = 25.0
 DENIED = "CC-BY-NC-4.0"
 REPOSITORY = Path(__file__).parents[2]

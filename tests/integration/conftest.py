@@ -27,6 +27,8 @@ from penstock.topology.plan import Plan
 from penstock.topology.plan import plan as make_plan
 
 PATIENCE = 60.0
+SETTLES = 10.0
+"""Seconds after which a transaction at a topic's end is one that was left open, not one whose marker is on its way."""
 QUIET = 2  # librdkafka's log_level: clients outlive the broker that a test stops
 
 
@@ -139,7 +141,7 @@ class Rig:
 
     def positions(self, plan: Plan) -> dict[int, tuple[int, int]]:
         """(epoch, raw offset owed next) by partition, as delivery wrote them in its transactions."""
-        newest = {message.partition: message.json for message in self.read(plan.progress_topic)}
+        newest = {message.partition: message.json for message in self.read(plan.progress_topic, settles=0)}
         return {partition: (found["epoch"], found["next"]) for partition, found in newest.items()}
 
     def ends(self, topic: str) -> dict[int, int]:
@@ -188,8 +190,13 @@ class Rig:
         }
         return Producer({**defaults, **self.client, **settings})
 
-    def read(self, topic: str, isolation: str = "read_committed") -> list[Message]:
-        """Everything that the topic holds, in order of partition and offset."""
+    def read(self, topic: str, isolation: str = "read_committed", settles: float = SETTLES) -> list[Message]:
+        """Everything that the topic holds, in order of partition and offset.
+
+        A broker answers a commit before its markers stand in the partitions, and until they do the records are not
+        shown: what lies below the ends is waited for, for as long as `settles` (s).
+        """
+        ends = self.ends(topic)
         consumer = Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
@@ -206,19 +213,20 @@ class Rig:
         )
         found: list[Message] = []
         try:
-            count = len(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
-            consumer.assign([TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING) for p in range(count)])
-            open_ = set(range(count))
-            deadline = time.monotonic() + PATIENCE
-            while open_:
-                assert time.monotonic() < deadline, f"{topic} cannot be read to its end"
-                message = consumer.poll(0.5)
+            consumer.assign([TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING) for p in ends])
+            open_, unsettled = set(ends), set[int]()
+            begin = time.monotonic()
+            while open_ and not (open_ <= unsettled and time.monotonic() > begin + settles):
+                assert time.monotonic() < begin + PATIENCE, f"{topic} cannot be read to its end"
+                message = consumer.poll(0.1)
                 if message is None:
                     continue
                 error = message.error()
                 if error is not None:
                     assert error.code() == KafkaError._PARTITION_EOF, error
-                    open_.discard(message.partition())
+                    unsettled.add(message.partition())
+                    if message.offset() >= ends[message.partition()]:
+                        open_.discard(message.partition())
                 else:
                     found.append(_message(message))
         finally:

@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 from hop_protocol.bounds import Bug
 from hop_protocol.machine import Machine
-from hop_protocol.scopes import HASTY, ONE_NET, PLANTED, SCOPES
+from hop_protocol.scopes import HASTY, LARGE, ONE_NET, PLANTED, SCOPES
 from hop_protocol.search import Search
+
+pytestmark = pytest.mark.timeout(180)  # all of it takes long: begun early
 
 PAGE = (Path(__file__).parents[2] / "docs" / "PROTOCOL.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize(
+    "scope", [pytest.param(name, marks=[pytest.mark.chaos] if name in LARGE else []) for name in SCOPES]
+)
 def test_the_protocol_keeps_its_promises(scope: str) -> None:
     found = Search(Machine(SCOPES[scope])).run()
     print(f"{scope}: {found}")

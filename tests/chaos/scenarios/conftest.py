@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from penstock.broker import embedded
 from penstock.services import host
 
 from . import budgets, pipelines
@@ -83,15 +82,13 @@ class Scene:
             [self.fleet.tend],
         )
 
-    def finish(self, *, stall: bool = False, amid: float = 0.0, seconds: float = 90, restarts: bool = True) -> None:
+    def finish(self, *, stall: bool = False, seconds: float = 90, restarts: bool = True) -> None:
         """Stop the load, let everything come out, and judge.
 
         Parameters
         ----------
         stall
             Whether the longest wait behind a fault is part of the promise.
-        amid
-            Seconds more where that fault met what another had set off.
         restarts
             Whether workers may have ended by themselves.
         """
@@ -101,18 +98,10 @@ class Scene:
         self.oracle.settle(30, [self.fleet.tend])
         self.fleet.stop()
         found = [] if restarts else self.fleet.complaints()
-        found += self.oracle.too_long(amid) if stall else []
+        found += self.oracle.too_long(budgets.CROWDED_SECONDS[budgets.size()]) if stall else []
         if "ledger" in self.oracle.sinks:
             found += self.oracle.ledger_verifies(self.pipeline, self.environ)
         self.oracle.judge(found)
-
-
-@pytest.fixture(scope="session")
-def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.BrokerInfo]:
-    """A broker for the scenarios that do not touch it."""
-    folder = tmp_path_factory.mktemp("broker")
-    yield embedded.start(data=folder)
-    embedded.stop(folder)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from . import budgets
 from .load import ALLOWED, DENIED, PARTITIONS
 
 STAGES: list[Any] = [
@@ -18,6 +19,8 @@ STAGES: list[Any] = [
 CHAIN = [["tag", "map"], ["redact"], ["license"]]
 AGENTS = ("ingest", "tag-map", "redact", "license", "deliver")
 SINKS = ("graph", "ledger", "file")
+LINGER: dict[str, dict[str, Any]] = {"short": {"linger_ms": 200}, "full": {}}
+"""Fewer frames a second where three scenarios share two cores."""
 
 
 def write(folder: Path, name: str, **keys: Any) -> Path:
@@ -32,6 +35,7 @@ def write(folder: Path, name: str, **keys: Any) -> Path:
         "error_handling": {"max_backoff_seconds": 2},
         "monitoring": {"log_level": "WARNING"},
         **keys,
+        "batching": {**LINGER[budgets.size()], **keys.get("batching", {})},
     }
     path = folder / f"{name}.yml"
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

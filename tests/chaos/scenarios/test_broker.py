@@ -42,14 +42,15 @@ class Broker:
         running = psutil.Process(self.info.pid)
         _, hard = running.rlimit(resource.RLIMIT_FSIZE)
         running.rlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))
-        wait_for(lambda: not process.runs(self.info.pid, self.info.data), 60, "the broker ended on a full disk")
+        wait_for(lambda: process.gone(self.info.pid, self.info.data), 60, "the broker ended on a full disk")
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path / "broker")
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    folder = tmp_path_factory.mktemp("broker") / "broker"
+    made = Broker(folder)
     yield made
-    embedded.stop(tmp_path / "broker")
+    embedded.stop(folder)
 
 
 def test_a_broker_that_dies(make_scene: Callable[..., Any], broker: Broker, chance: random.Random, full: bool) -> None:

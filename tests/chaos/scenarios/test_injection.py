@@ -24,7 +24,7 @@ from .workers import Fleet
 pytestmark = pytest.mark.chaos
 
 RUNNER = Path(__file__).parent / "runner.py"
-SESSION = 3.0
+SESSION = 5.0
 RATE = 120.0
 REACHED_SECONDS = 90.0
 WORKERS = {
@@ -32,7 +32,7 @@ WORKERS = {
     "middle": (("hop", "file"), ["--agents", "tag,redact,license", "--sinks", "file"]),
     "back": (("deliver", "ledger"), ["--agents", "deliver", "--sinks", "ledger"]),
 }
-IN_SHORT = 3
+IN_SHORT = 2
 """Crashes of each worker in the short size."""
 FROM_SOURCE = 1_000_000
 """Records of the source have numbers from here on."""
@@ -104,7 +104,7 @@ def test_every_step_is_found() -> None:
 
 def test_a_crash_before_and_after_each_step(
     make_scene: Callable[..., Any],
-    shared_broker: embedded.BrokerInfo,
+    embedded_broker: embedded.BrokerInfo,
     chance: random.Random,
     full: bool,
     tmp_path: Path,
@@ -112,7 +112,7 @@ def test_a_crash_before_and_after_each_step(
     path = tmp_path / "lines.jsonl"
     path.touch()
     scene = make_scene(
-        shared_broker.bootstrap,
+        embedded_broker.bootstrap,
         environ={"CHAOS_SESSION": str(SESSION)},
         sources=[{"jsonl": {"path": str(path), "page_size": 20, "follow": True}}],
         sinks=["graph", "ledger", {"file": {"path": str(tmp_path / "files"), "rows_per_file": 100}}],

@@ -14,7 +14,6 @@ import pytest
 
 from penstock.broker import embedded
 
-from .oracle import SESSION_SECONDS
 from .pipelines import AGENTS, SINKS
 from .workers import drawn, spread
 
@@ -25,14 +24,14 @@ KILL_STATUS = -9
 
 
 def test_kills_and_stops(
-    make_scene: Callable[..., Any], shared_broker: embedded.BrokerInfo, chance: random.Random, full: bool
+    make_scene: Callable[..., Any], embedded_broker: embedded.BrokerInfo, chance: random.Random, full: bool
 ) -> None:
-    scene = make_scene(shared_broker.bootstrap)
+    scene = make_scene(embedded_broker.bootstrap)
     names = ["a", "b", "c"]
     for name, arguments in zip(names, spread(scene.pipeline, AGENTS, SINKS, 3), strict=True):
         scene.fleet.worker(name, *arguments)
     scene.begin()
-    counts = {"kill": 60, "stop 8": 3, "stop 12": 3, "stop 30": 3} if full else {"kill": 7, "stop 8": 1, "stop 12": 1}
+    counts = {"kill": 60, "stop 8": 3, "stop 12": 3, "stop 30": 3} if full else {"kill": 5, "stop 8": 1, "stop 12": 1}
     scene.load.start(RATE)
     for fault in drawn(chance, counts):
         name = chance.choice(names)
@@ -48,4 +47,4 @@ def test_kills_and_stops(
             scene.moved()
             scene.fleet.pause(chance.uniform(0.5, 2))
     scene.fleet.pause(60, lambda: not scene.fleet.frozen)
-    scene.finish(stall=True, amid=SESSION_SECONDS, restarts=False)
+    scene.finish(stall=True, restarts=False)

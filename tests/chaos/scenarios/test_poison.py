@@ -23,13 +23,13 @@ SESSION = 3.0
 
 
 def test_poisonous_records(
-    make_scene: Callable[..., Any], shared_broker: embedded.BrokerInfo, full: bool, tmp_path: Path
+    make_scene: Callable[..., Any], embedded_broker: embedded.BrokerInfo, full: bool, tmp_path: Path
 ) -> None:
     """Two workers in the full size: each dies of the same records, and keeps books of its own about it."""
     poison = frozenset({101, 150, 151}) if full else frozenset({101})
     path = os.pathsep.join(filter(None, (str(install(tmp_path / "site")), os.environ.get("PYTHONPATH"))))
     scene = make_scene(
-        shared_broker.bootstrap,
+        embedded_broker.bootstrap,
         environ={"CHAOS_SESSION": str(SESSION), "PYTHONPATH": path},
         load={"poison": poison},
         stages=[*STAGES, "fragile"],

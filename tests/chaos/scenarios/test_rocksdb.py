@@ -23,23 +23,23 @@ from .load import wait_for
 pytestmark = pytest.mark.chaos
 
 RUNNER = Path(__file__).parent / "runner.py"
-SESSION = 3.0
+SESSION = 5.0
 AGENTS = ("tag-map", "redact", "license")
 WRONGS = ("deleted", "corrupted", "older", "changelog behind", "changelog overwritten")
 RATE = 150.0
 MOVED_SECONDS = 40.0
-IN_SHORT = 3
+IN_SHORT = 2
 """Wrongs of the short size."""
 
 
 def test_wrong_tables(
     make_scene: Callable[..., Any],
-    shared_broker: embedded.BrokerInfo,
+    embedded_broker: embedded.BrokerInfo,
     chance: random.Random,
     full: bool,
     tmp_path: Path,
 ) -> None:
-    scene = make_scene(shared_broker.bootstrap, environ={"CHAOS_SESSION": str(SESSION)})
+    scene = make_scene(embedded_broker.bootstrap, environ={"CHAOS_SESSION": str(SESSION)})
     scene.fleet.script("a", RUNNER, "worker", str(scene.pipeline))
     scene.begin()
     scene.load.start(RATE)

@@ -39,14 +39,14 @@ def guarded(services: host.ServicesInfo) -> Iterator[dict[str, Front]]:
 
 def test_services_that_fail(
     make_scene: Callable[..., Any],
-    shared_broker: embedded.BrokerInfo,
+    embedded_broker: embedded.BrokerInfo,
     guarded: dict[str, Front],
     chance: random.Random,
     full: bool,
 ) -> None:
     license_stage = {"license": {**STAGES[-1]["license"], "registry": "required", "cache_seconds": 0.5}}
     scene = make_scene(
-        shared_broker.bootstrap,
+        embedded_broker.bootstrap,
         environ={
             "GRAPH_API_URL": guarded["graph"].address,
             "PROV_LEDGER_URL": guarded["ledger"].address,

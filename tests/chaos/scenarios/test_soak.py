@@ -51,8 +51,8 @@ class Samples:
         return statistics.median(values[:third]), statistics.median(values[-third:])
 
 
-def test_half_load(make_scene: Callable[..., Any], shared_broker: embedded.BrokerInfo, full: bool) -> None:
-    scene = make_scene(shared_broker.bootstrap)
+def test_half_load(make_scene: Callable[..., Any], embedded_broker: embedded.BrokerInfo, full: bool) -> None:
+    scene = make_scene(embedded_broker.bootstrap)
     scene.fleet.worker("a", str(scene.pipeline))
     scene.begin()
     rate = _half_of_most(scene, BACKLOG if full else BACKLOG // 5)

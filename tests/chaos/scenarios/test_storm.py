@@ -18,9 +18,9 @@ MOST, LEAST = 3, 1
 
 
 def test_storm_and_rolling_restart(
-    make_scene: Callable[..., Any], shared_broker: embedded.BrokerInfo, chance: random.Random, full: bool
+    make_scene: Callable[..., Any], embedded_broker: embedded.BrokerInfo, chance: random.Random, full: bool
 ) -> None:
-    scene = make_scene(shared_broker.bootstrap)
+    scene = make_scene(embedded_broker.bootstrap)
     fleet = scene.fleet
     fleet.worker("a", str(scene.pipeline))
     scene.begin()

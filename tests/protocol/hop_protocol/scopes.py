@@ -34,7 +34,10 @@ SCOPES: Final[dict[str, Bounds]] = {
     "delivery": Bounds(records=3, faults=2, hops=0, run=2, refused=1, kinds=_DELIVERY),
     "handover": Bounds(records=2, faults=3, hops=0, run=2, refused=1, kinds=_DELIVERY),
 }
-"""Searched whole, with every run of the tests."""
+"""Searched whole by `make test`, and those of `LARGE` by `make chaos`."""
+
+LARGE: Final = frozenset({"whole", "pipelined", "merged", "remerged"})
+"""More than a hundred thousand states with many ways each, and a model seldom changes."""
 
 DEEPER: Final[dict[str, Bounds]] = {
     "whole": replace(SCOPES["whole"], faults=3),
