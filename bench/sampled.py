@@ -25,7 +25,7 @@ from feed import Feeder, supply, trial_of
 from hops import nothing
 from report import facts, notes, run, whole
 from topics import Broker
-from trial import OUT, JobError
+from trial import OUT, PARTITIONS, JobError
 
 HERE = Path(__file__).parent
 VENV = OUT / "py-spy"
@@ -64,15 +64,18 @@ def main() -> int:
     parser.add_argument("--job", default="penstock-fused", help="which one (default: %(default)s)")
     parser.add_argument("--records", type=whole, default=60_000, help="how many (default: %(default)s)")
     parser.add_argument("--hops", type=whole, help="so many stages that do nothing instead of the six")
+    parser.add_argument("--partitions", type=whole, default=PARTITIONS, help="how many (default: %(default)s)")
     parser.add_argument("--text", type=Path, default=OUT / "profile.txt", help="where it goes (default: %(default)s)")
     options = parser.parse_args()
     stages = nothing("idle", options.hops) if options.hops else None
     return run(
-        "profile", lambda broker: work(broker, options.job, options.records, stages), lambda f: show(f, options.text)
+        "profile",
+        lambda broker: work(broker, options.job, options.records, options.partitions, stages),
+        lambda f: show(f, options.text),
     )
 
 
-def work(broker: Broker, job: str, count: int, stages: list[dict[str, Any]] | None) -> dict[str, Any]:
+def work(broker: Broker, job: str, count: int, partitions: int, stages: list[dict[str, Any]] | None) -> dict[str, Any]:
     """Return shares of the CPU time by part and by function, and what a record cost meanwhile."""
     try:
         peers.make(VENV, HERE / "requirements-profile.txt", lambda: notes.print("Installing py-spy (once)"))
@@ -81,7 +84,7 @@ def work(broker: Broker, job: str, count: int, stages: list[dict[str, Any]] | No
     stacks = OUT / "stacks.txt"
     stacks.unlink(missing_ok=True)
     extra = {"stages": stages} if stages else {}
-    with trial_of(broker, job, **extra) as trial:
+    with trial_of(broker, job, partitions=partitions, **extra) as trial:
         feeder = Feeder(trial, supply(all_kept=stages is not None))
         feeder.warm_up()
         command = [str(VENV / "bin" / "py-spy"), "record", "--pid", str(trial.jobs[0].pid), "--format", "raw"]
@@ -100,6 +103,7 @@ def work(broker: Broker, job: str, count: int, stages: list[dict[str, Any]] | No
         "job": job,
         "stages": len(stages or []),
         "records": count,
+        "partitions": partitions,
         "samples": total,
         "waiting": waiting,
         "cpu_us_per_record": stretch.cpu_us_per_record,
@@ -146,6 +150,7 @@ def show(figures: dict[str, Any], text: Path) -> None:
     known = facts()
     machine, versions = known["machine"], known["versions"]
     what = figures["job"] + (f", {figures['stages']} stages that do nothing" if figures["stages"] else "")
+    what += "" if figures["partitions"] == PARTITIONS else f", {figures['partitions']} partitions"
     lines = [
         f"{what}: {figures['records']:,} records, {figures['cpu_us_per_record']:.1f} µs of CPU time each"
         f" while being sampled ({figures['samples']:,} samples, {RATE} a second, {figures['waiting']:,} more of waiting"
