@@ -98,6 +98,12 @@ class Plan:
         return f"{self.pipeline.name}.{DELIVER}"
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """Every consumer group of the pipeline, in the order of the stream."""
+        agents, sinks = (agent.group for agent in self.agents), (sink.group for sink in self.sinks)
+        return self.ingest_group, *agents, self.deliver_group, *sinks
+
+    @property
     def progress_topic(self) -> str:
         return f"{self.pipeline.name}.progress"
 

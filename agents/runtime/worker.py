@@ -112,9 +112,7 @@ class Worker:
             name, used = client_id(folder)
             self.cluster = replace(self.cluster, client_id=name)
             if used:
-                sinks = [sink.group for sink in self.plan.sinks]
-                agents = [agent.group for agent in self.plan.agents]
-                await self._take_out(self.plan.ingest_group, *agents, self.plan.deliver_group, *sinks)
+                await self._take_out(*self.plan.groups)
             tickers = [asyncio.create_task(self.lease.run()), asyncio.create_task(self.load.run())]
             services = [
                 asyncio.create_task(self._supervise(name, service, stop)) for name, service in self._services(folder)

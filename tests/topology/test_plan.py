@@ -67,6 +67,8 @@ def test_sinks_read_the_last_frames_each_in_a_group_of_its_own():
         ("graph", "orders.sink-graph", "orders.tag-redact-license-geoip"),
         ("other", "orders.sink-other", "orders.tag-redact-license-geoip"),
     ]
+    agent = "orders.tag-redact-license-geoip"
+    assert found.groups == ("orders.ingest", agent, "orders.deliver", "orders.sink-graph", "orders.sink-other")
 
 
 def test_what_nobody_redacted_yet_is_personal():
