@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 PARTITIONS = 4
 ALLOWED, DENIED, UNKNOWN = "CC0-1.0", "CC-BY-NC-4.0", "LicenseRef-house"
@@ -92,6 +92,7 @@ class Load:
     def __post_init__(self) -> None:
         self._producer = self._make_producer()
         self._errors: list[str] = []
+        self._unplaced: set[tuple[int, int, int]] = set()
         self._thread: threading.Thread | None = None
         self._halt = threading.Event()
 
@@ -146,6 +147,8 @@ class Load:
         def told(error: Any, message: Any) -> None:
             if error is not None:
                 self._errors.append(f"record {number}: {error}")
+            elif message.offset() is None:  # sent again; the broker says no more than that it had it
+                self._unplaced.add((epoch, partition, number))
             else:
                 self.sent[epoch, partition, message.offset()] = number
 
@@ -164,6 +167,37 @@ class Load:
         left = self._producer.flush(seconds)
         assert left == 0, f"{left} of the oracle's own records did not reach the broker"
         assert not self._errors, f"the oracle's own records were refused: {self._errors[:3]}"
+        for partition in {partition for _, partition, _ in self._unplaced}:
+            self._find(partition)
+        assert not self._unplaced, f"the broker says that it has records which are not there: {self._unplaced}"
+
+    def _find(self, partition: int) -> None:
+        """Look in the raw topic for where the records stand of which the broker did not say it."""
+        epoch = self.epochs[partition]
+        wanted = {key_of(number).encode(): number for e, p, number in self._unplaced if (e, p) == (epoch, partition)}
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": f"oracle-of-{self.topic}",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "log_level": 0,
+            }
+        )
+        try:
+            consumer.assign([TopicPartition(self.topic, partition, OFFSET_BEGINNING)])
+            deadline = time.monotonic() + 60
+            while True:
+                assert time.monotonic() < deadline, f"{self.topic} cannot be read to its end"
+                for message in consumer.consume(500, 0.2):
+                    if message.error() is None and message.key() in wanted:
+                        number = wanted[message.key()]
+                        self.sent[epoch, partition, message.offset()] = number
+                        self._unplaced.discard((epoch, partition, number))
+                    elif message.error() is not None and message.error().code() == KafkaError._PARTITION_EOF:
+                        return
+        finally:
+            consumer.close()
 
     def ends(self) -> dict[int, int]:
         """What follows the last acknowledged offset of the newest epoch, by partition."""

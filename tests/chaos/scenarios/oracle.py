@@ -196,7 +196,16 @@ class Oracle:
     def _ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """The ends of a topic's partitions, with what no transaction has committed yet."""
         asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}
-        return {tp.partition: future.result(10).offset for tp, future in self.admin.list_offsets(asked).items()}
+
+        def ends() -> dict[int, int] | None:
+            try:
+                return {tp.partition: future.result(10).offset for tp, future in self.admin.list_offsets(asked).items()}
+            except confluent_kafka.KafkaException:  # a leader moves, or partitions are so new that it knows none
+                self.admin.list_topics(topic, timeout=10)
+                return None
+
+        found: dict[int, int] = wait_for(ends, 20, f"the ends of {topic} were told")
+        return found
 
     def arrived(self) -> int:
         return sum(len(set(found.numbers)) for found in self.arrivals.values())
