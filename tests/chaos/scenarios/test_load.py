@@ -16,9 +16,8 @@ def test_a_record_of_which_no_offset_was_told_is_looked_for(
     embedded_broker: embedded.BrokerInfo, pipeline_name: str
 ) -> None:
     topic = f"{pipeline_name}.raw"
-    AdminClient({"bootstrap.servers": embedded_broker.bootstrap}).create_topics([NewTopic(topic, 1, 1)])[topic].result(
-        20
-    )
+    admin = AdminClient({"bootstrap.servers": embedded_broker.bootstrap})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(20)
     load = Load(embedded_broker.bootstrap, topic, partitions=1)
     load.burst(3)
     known = dict(load.sent)
