@@ -94,7 +94,7 @@ async def test_nothing_is_seen_of_a_transaction_that_failed_and_then_everything_
     calls = fails_once(deliver, "encode")  # of the progress record: the records are sent by then
     async with rig.working(plan):
         await rig.until(lambda: calls, "the failure")
-        assert rig.read(plan.pipeline.enriched_topic) == []
+        assert rig.read(plan.pipeline.enriched_topic, settles=0) == []
         await rig.delivered(plan)
     assert _ids(rig.read(plan.pipeline.enriched_topic)) == list(range(50))
     assert len(rig.read(plan.pipeline.enriched_topic, "read_uncommitted")) > 50
