@@ -25,10 +25,9 @@ from penstock.agents.runtime.worker import Worker
 from penstock.topology.load import loads
 from penstock.topology.plan import Plan
 from penstock.topology.plan import plan as make_plan
+from tests.topic_reading import SETTLES, read_to
 
 PATIENCE = 60.0
-SETTLES = 10.0
-"""Seconds after which a transaction at a topic's end is one that was left open, not one whose marker is on its way."""
 QUIET = 2  # librdkafka's log_level: clients outlive the broker that a test stops
 
 
@@ -191,11 +190,7 @@ class Rig:
         return Producer({**defaults, **self.client, **settings})
 
     def read(self, topic: str, isolation: str = "read_committed", settles: float = SETTLES) -> list[Message]:
-        """Everything that the topic holds, in order of partition and offset.
-
-        A broker answers a commit before its markers stand in the partitions, and until they do the records are not
-        shown: what lies below the ends is waited for, for as long as `settles` (s).
-        """
+        """Everything that the topic holds, in order of partition and offset; see `read_to`."""
         ends = self.ends(topic)
         consumer = Consumer(
             {
@@ -211,24 +206,8 @@ class Rig:
                 **self.client,
             }
         )
-        found: list[Message] = []
         try:
-            consumer.assign([TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING) for p in ends])
-            open_, unsettled = set(ends), set[int]()
-            begin = time.monotonic()
-            while open_ and not (open_ <= unsettled and time.monotonic() > begin + settles):
-                assert time.monotonic() < begin + PATIENCE, f"{topic} cannot be read to its end"
-                message = consumer.poll(0.1)
-                if message is None:
-                    continue
-                error = message.error()
-                if error is not None:
-                    assert error.code() == KafkaError._PARTITION_EOF, error
-                    unsettled.add(message.partition())
-                    if message.offset() >= ends[message.partition()]:
-                        open_.discard(message.partition())
-                else:
-                    found.append(_message(message))
+            found = [_message(message) for message in read_to(consumer, topic, ends, settles)]
         finally:
             consumer.close()
         return sorted(found, key=lambda m: (m.partition, m.offset))

@@ -24,7 +24,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer
+
+from tests.topic_reading import read_to
 
 PARTITIONS = 4
 ALLOWED, DENIED, UNKNOWN = "CC0-1.0", "CC-BY-NC-4.0", "LicenseRef-house"
@@ -185,17 +187,11 @@ class Load:
             }
         )
         try:
-            consumer.assign([TopicPartition(self.topic, partition, OFFSET_BEGINNING)])
-            deadline = time.monotonic() + 60
-            while True:
-                assert time.monotonic() < deadline, f"{self.topic} cannot be read to its end"
-                for message in consumer.consume(500, 0.2):
-                    if message.error() is None and message.key() in wanted:
-                        number = wanted[message.key()]
-                        self.sent[epoch, partition, message.offset()] = number
-                        self._unplaced.discard((epoch, partition, number))
-                    elif message.error() is not None and message.error().code() == KafkaError._PARTITION_EOF:
-                        return
+            for message in read_to(consumer, self.topic, {partition: 0}, forgiving=True):
+                number = wanted.get(message.key())
+                if number is not None:
+                    self.sent[epoch, partition, message.offset()] = number
+                    self._unplaced.discard((epoch, partition, number))
         finally:
             consumer.close()
 

@@ -24,16 +24,16 @@ from typing import Any
 
 import confluent_kafka
 import msgspec
-from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from tests.topic_reading import SETTLES, read_to
 
 from .chain import entries as ledger_entries
 from .chain import faults as ledger_faults
 from .load import Load, email_of, is_tombstone, key_of, number_of, value_of, wait_for
 from .workers import Faults
 
-SETTLES = 10.0
-"""Seconds after which a transaction at a topic's end is one that was left open, not one whose marker is on its way."""
 SESSION_SECONDS = 10.0
 """Session timeout of the product's consumers."""
 MOST_STALL = SESSION_SECONDS + 5
@@ -170,28 +170,11 @@ class Oracle:
             consumer.close()
 
     def read(self, kind: str, settles: float = 0) -> list[Any]:
-        """Everything that a topic holds now.
-
-        A broker answers a commit before its markers stand in the partitions, and until they do the records are not
-        shown: what lies below the ends is waited for, for as long as `settles` (s).
-        """
-        found: list[Any] = []
+        """Everything that a topic holds now; see `read_to`."""
         with self._consumer() as consumer:
             topic = self.topic(kind)
             count = len(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
-            ends = self._ends(topic, range(count))
-            consumer.assign([TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING) for p in ends])
-            left, unsettled, begin = set(ends), set[int](), time.monotonic()
-            while left and not (left <= unsettled and time.monotonic() > begin + settles):
-                assert time.monotonic() < begin + 60, f"{topic} cannot be read to its end"
-                for message in consumer.consume(500, 0.2):
-                    if message.error() is None:
-                        found.append(message)
-                    elif message.error().code() == KafkaError._PARTITION_EOF:
-                        unsettled.add(message.partition())
-                        if message.offset() >= ends[message.partition()]:
-                            left.discard(message.partition())
-        return found
+            return read_to(consumer, topic, self._ends(topic, range(count)), settles, forgiving=True)
 
     def _ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """The ends of a topic's partitions, with what no transaction has committed yet."""
